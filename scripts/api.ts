@@ -23,17 +23,17 @@ interface Node {
 
 interface Declarations {
   /**
-   * The text of each exported or local name of a file, without comments; overloads and merged declarations are listed
-   * one after the other.
+   * The text of each exported or local name of a file, without comments. Overloads and merged declarations of one
+   * name are listed one after the other.
    */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The text of each exported or local name of a file, including the comments inside the text. */
+  /** The text of each exported or local name of a file, with the comments inside the text. */
   readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
   /** The doc comment above each exported or local name of a file, without the comment's stars. */
   readonly docs: ReadonlyMap<string, string>
-  /** The exports of a file, which are declared in it or exported again from another file under some name. */
+  /** The exports of a file by their public names; an export is declared in the file or comes from another file. */
   readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
-  /** Modules whose exports a file exports again, each module under one name. */
+  /** The modules that a file exports as a whole, each under one name. */
   readonly namespaces: ReadonlyMap<string, string>
 }
 
@@ -121,7 +121,7 @@ export const read = (path: string): Declarations => {
 const target = (from: string, specifier: string): string =>
   Path.resolve(Path.dirname(from), specifier.replace(/\.[jt]s$/, ".d.ts"))
 
-/** The doc comment of an exported name, in whatever file the name is declared. */
+/** Returns the doc comment of an exported name, whichever file declares the name. */
 export const docOf = (path: string, name: string): string | undefined => {
   const { docs, exports } = read(path)
   const exported = exports.get(name)
@@ -130,8 +130,8 @@ export const docOf = (path: string, name: string): string | undefined => {
 }
 
 /**
- * Returns the declarations of an exported name, in whatever file they are; the option `whole` keeps the comments inside
- * the declarations.
+ * Returns the declarations of an exported name, whichever file contains them; the option `whole` keeps the comments
+ * inside the declarations.
  */
 export const signature = (path: string, name: string, kind: "texts" | "whole" = "texts"): ReadonlyArray<string> => {
   const { exports, [kind]: texts } = read(path)
@@ -143,7 +143,7 @@ export const signature = (path: string, name: string, kind: "texts" | "whole" = 
   }
   const own = texts.get(exported?.name ?? name)
   if (own === undefined) throw new Error(`${path} exports ${name}, and nothing declares it`)
-  // The fields of an error are declared in the constant that its class extends.
+  // The fields of an error are declared in a constant, which the error's class extends.
   const [, base] = /\bextends (\w+_base)\b/.exec(own[0]!) ?? []
   return base === undefined ? own : [...texts.get(base) ?? [], ...own]
 }
@@ -159,12 +159,12 @@ export const page = (title: string, path: string): string => {
   ].join("\n")
 }
 
-/** Returns the modules of a package to which the package's exports give access. */
+/** Returns the modules of a package that the `exports` of its package.json make public. */
 const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
-  // The names of public modules come from the sources, because an older build may have left other files.
+  // The names of public modules come from the sources, because an older build may have left files of other modules.
   return Fs.readdirSync(Path.join(root, "packages", name, "src")).filter((entry) => entry.endsWith(".ts"))
     .map((entry) => entry.slice(0, -".ts".length))
     .filter((module) => exports[`./${module}`] !== null)

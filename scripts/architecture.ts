@@ -1,6 +1,6 @@
 /**
- * Draws the pictures in docs/architecture.md from checked sources: the layers from `lib/picture.ts`, and each machine
- * from the doc comment of its file.
+ * Draws the pictures in docs/architecture.md: the layers by `lib/picture.ts`, and each machine by the doc comment of
+ * its file.
  *
  *     node scripts/architecture.ts           draws them
  *     node scripts/architecture.ts --check   fails where the page differs from the code, or leaves a machine out
@@ -13,7 +13,7 @@ import * as Section from "./lib/section.ts"
 export const root = Path.join(import.meta.dirname, "..")
 export const file = Path.join(root, "docs", "architecture.md")
 
-/** Returns the layers that a layer imports, without the layers that it also reaches through other layers. */
+/** Returns the layers that a layer imports directly, and not also through other layers. */
 const direct = (from: string): ReadonlyArray<string> => {
   const imports = layers[from]!.imports.filter((name) => !leaves.includes(name))
   return imports.filter((name) => !imports.some((other) => other !== name && layers[other]!.imports.includes(name)))
@@ -54,7 +54,9 @@ export const pictureOf = (source: string): string | undefined => {
 const titleOf = (source: string): string =>
   (/^\/\*\*\n \* ([\s\S]*?[.:])(?:\s|$)/.exec(source)?.[1] ?? "").replaceAll("\n * ", " ").replace(/:$/, ".")
 
-/** Returns the files that hold a machine, which export a step from one state to the next. */
+/**
+ * Returns the files that contain a machine, which are the files that export a step from one state to the next state.
+ */
 export const machines = (folder = root): ReadonlyArray<string> =>
   Fs.globSync("packages/{protocol,actor,node}/src/**/*.ts", { cwd: folder }).map((name) =>
     name.split(Path.sep).join("/")

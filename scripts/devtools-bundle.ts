@@ -1,8 +1,8 @@
 /**
- * Builds the command `furrow` from the output of the compiler, with the chunks that the command loads on demand. The
- * file `packages/devtools/dist/furrow.js` sets up the compile cache and loads `main.js` beside it. The command `furrow`
- * is bundled, because loading each module of Effect separately would take longer than the command's work. The bundle of
- * `furrow` contains all its dependencies, so its package has no dependencies.
+ * Builds the command `furrow` from the compiler's output, as one file and some files that the command loads on
+ * demand. The file `packages/devtools/dist/furrow.js` sets up the compile cache and loads `main.js` beside it. The
+ * command `furrow` is bundled, because loading each module of Effect separately would take longer than the command's
+ * work. The bundle of `furrow` contains all its dependencies, so the package of `furrow` has no dependencies.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -18,7 +18,7 @@ Module.enableCompileCache?.()
 await import("./main.js")
 `
 
-// Chunks of an earlier build of `furrow` are deleted, because npm would pack them as well.
+// Files of an earlier build of `furrow` are deleted, because npm would pack these files as well.
 for (const name of Fs.existsSync(dist) ? Fs.readdirSync(dist) : []) {
   if (name.endsWith(".js")) Fs.rmSync(Path.join(dist, name))
 }

@@ -1,7 +1,6 @@
 /**
- * Writes the reference of the public API from the doc comments: a page for each module of the published packages, with
- * the meaning, signature and example of each name. The tests of packages/examples compile and run every example of the
- * reference.
+ * Writes the reference of the public API from the doc comments: one page for each module, with the meaning, signature
+ * and example of each name. The tests of packages/examples compile and run every example of the reference.
  *
  *     npm run docs             writes docs/api
  *     npm run docs -- --check  fails where a page is not what the sources say
@@ -63,7 +62,7 @@ const headOf = (name: string, module: string): string => {
   return comment === undefined ? "" : parse(Api.plain(comment)).text
 }
 
-/** Writes the page of one public module: its purpose, its names by category, and a section for each name. */
+/** Writes the page of one public module: the module's purpose, its names by category, and a section for each name. */
 export const page = (title: string, head: string, path: string): string => {
   const { exports, namespaces } = Api.read(path)
   const entries = [...exports.keys()].toSorted().map((name) => entryOf(path, name))
@@ -83,7 +82,7 @@ export const page = (title: string, head: string, path: string): string => {
   ].filter((part) => part !== "").join("\n\n") + "\n"
 }
 
-/** Returns all pages of the reference by their path below the folder; the first page lists the other pages. */
+/** Returns all pages of the reference, by their paths below its folder; the first page lists all other pages. */
 export const pages = (): ReadonlyMap<string, string> => {
   const made = new Map<string, string>()
   const index = [
@@ -102,7 +101,7 @@ export const pages = (): ReadonlyMap<string, string> => {
   return made.set("README.md", index.join("\n\n") + "\n")
 }
 
-/** Returns the public names without a doc comment, over all pages of the reference. */
+/** Returns the public names without a doc comment, of all modules in the reference. */
 export const unexplained = (): ReadonlyArray<string> =>
   Api.modules().flatMap(({ module, pack, path }) =>
     [...Api.read(path).exports.keys()].filter((key) => (Api.docOf(path, key) ?? "") === "")

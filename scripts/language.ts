@@ -1,14 +1,14 @@
 /**
- * Checks the language of comments, pages, test titles and error texts. CONTRIBUTING.md says why the language of this
- * repository is checked.
+ * Checks the language of comments, pages, test titles and error texts. The page CONTRIBUTING.md says why the language
+ * of this repository is checked.
  *
  *     node scripts/language.ts               fails where a file has more faults than scripts/language.json allows it
  *     node scripts/language.ts --list TEXT   every fault of the files whose path holds the text
  *     node scripts/language.ts --lower       takes back what files no longer need; without a budget, begins one
  *     node scripts/language.ts --sample SEED draws sixty sentences for a reader, who says of each whether it can be understood alone
  *
- * The budget of language faults only falls: no option raises it, and a file that is not listed in scripts/language.json
- * may have no fault.
+ * The budget of language faults only falls: no option raises it, and only files in scripts/language.json may have
+ * faults.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -32,14 +32,14 @@ export type Budget = Readonly<Record<string, Counts>>
 const openers =
   /^\W*(?:who|whoever|whom|whose|what|whatever|where|wherever|whether|nobody|somebody|anybody|those who|one that|so (?:many|much|long|far) (?!as\b)\w+)\b/i
 
-/** Matches words that often replace a noun of docs/glossary.md. */
+/** Matches words that often stand in the place of a noun of docs/glossary.md. */
 const riddles = /\b(?:somebody|anybody|nobody|whoever|who is|what is|that one|so many)\b/i
 
 const isQuestion = (text: string) => /\?\)?$/.test(text)
 
 /**
- * A sentence of a comment may begin in lower case after a colon or a picture, while titles and texts may always begin
- * in lower case.
+ * A sentence of a comment may begin with a small letter after a colon or a picture, and titles and texts may always
+ * begin so.
  */
 const isHeadless = ({ place, text }: Sentence) =>
   openers.test(text) && (place === "title" || place === "text" || /^\W*[A-Z]/.test(text))
@@ -67,7 +67,8 @@ const patterns = [
 ]
 
 /**
- * True for a page that a script writes from comments, because the language check reads these comments in their sources.
+ * True for a page that a script writes from comments, because the language check already reads these comments in the
+ * sources.
  */
 const isWritten = (file: string): boolean => file.startsWith("docs/api/")
 
@@ -80,20 +81,20 @@ const files = (root: string): ReadonlyArray<readonly [file: string, text: string
 export const faults = (root: string): ReadonlyArray<Fault> =>
   files(root).flatMap(([file, text]) => faultsOf(file, text))
 
-/** A sentence that was drawn for a reader, with the file of the sentence. */
+/** A sentence that was drawn at random for a reader, with the file of the sentence. */
 export interface Drawn extends Sentence {
   readonly file: string
 }
 
 /**
- * Sentences of up to four words and texts of the code are not drawn, because these are names of groups or parts of
+ * Sentences of up to four words and texts of the code are not drawn, because they are names of groups or parts of
  * sentences.
  */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
 /**
- * Draws sentences for a reader by a seed. When a sentence is rewritten, a draw of sentences keeps all other sentences
- * in their order.
+ * Draws sentences at random for a reader; a seed decides which sentences are drawn. When one sentence is rewritten,
+ * the same seed draws all other sentences again, in the same order.
  */
 export const draw = (all: ReadonlyArray<Drawn>, seed: string, size: number): ReadonlyArray<Drawn> => {
   const rank = ({ file, written }: Drawn) =>
@@ -116,7 +117,10 @@ export const count = (found: ReadonlyArray<Fault>): Budget => {
 
 const show = ({ file, kind, line, text }: Fault) => `${file}:${line} ${kind}: ${text}`
 
-/** Returns one line for each file and kind of language fault above its budget, followed by the faults of that file. */
+/**
+ * Returns one line for each file that exceeds its budget of a kind of language fault, followed by the faults of this
+ * file.
+ */
 export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyArray<string> =>
   Object.entries(count(found)).flatMap(([file, counts]) =>
     kinds.filter((kind) => counts[kind] > (budget[file] ?? none)[kind]).flatMap((kind) => [
@@ -125,7 +129,7 @@ export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyA
     ])
   )
 
-/** Lowers the budget of language faults to their present number, and never raises the budget. */
+/** Lowers each budget of language faults to the present number of these faults, and raises no budget. */
 export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): Budget => {
   const counts = count(found)
   if (budget === undefined) return counts
@@ -141,7 +145,8 @@ export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): 
 const total = (budget: Budget, kind: Kind) => Object.values(budget).reduce((sum, counts) => sum + counts[kind], 0)
 
 /**
- * Each file has its own line in scripts/language.json, so that two branches that lower different files do not conflict.
+ * Each file has its own line in scripts/language.json, so that two branches that change the budgets of different
+ * files do not conflict.
  */
 const format = (budget: Budget) => {
   const rows = Object.entries(budget).sort(([a], [b]) => a < b ? -1 : 1).map(([file, { headless, riddle }]) =>

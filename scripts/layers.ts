@@ -1,11 +1,11 @@
 /**
- * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an import
- * of a higher layer, an unlisted import of a neighbour layer, or an import of a forbidden package. The check of the
- * layers also fails for a cycle, and for a file or function above its budget. A call that gets a turn, a clock or a
- * random number without the context also fails the check (`lib/seams.ts`).
+ * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an
+ * import of a higher layer, an unlisted import of a neighbour layer, or an import of a forbidden package. The check
+ * of the layers also fails for a cycle, and for a file or function above its budget. The check of the layers also
+ * fails for a call that gets a turn, a clock or a random number past the context (`lib/seams.ts`).
  *
- * The file `lib/picture.ts` holds the picture of the layers, and docs/architecture.md shows it (scripts/architecture.ts
- * draws it).
+ * The picture of the layers is data in the file `lib/picture.ts`; docs/architecture.md shows it, as
+ * scripts/architecture.ts draws it.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -18,12 +18,15 @@ import * as SourceFile from "./lib/source.ts"
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
 /**
- * Programs whose hosts show certificates to each other. Each run of a program with certificates makes new certificates,
- * so that the repository holds no key.
+ * Packages with programs whose hosts show certificates to each other. Each run of a program with certificates makes
+ * new certificates, so that the repository contains no private key.
  */
 const certified: ReadonlySet<string> = new Set(["attack", "examples"])
 
-/** The module that makes certificates, which imports only Node: a program that imports it runs no code of a test. */
+/**
+ * The module that makes certificates, which imports only Node, so that a program that imports it runs no code of a
+ * test.
+ */
 const certificates = "@furrow/testing/Certificates"
 
 /** The packages that each published package may import. Private packages may import any package except testing. */
@@ -64,13 +67,13 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
   return allowed.some((rule) => matches(specifier, rule)) ? undefined : `${module.package} must not import ${specifier}`
 }
 
-/** Returns the layer of a file below src/internal, and `face` for a public file directly below src. */
+/** Returns the layer of a file below src/internal, or `face` for a public file directly below src. */
 const layerOf = (path: string): string => {
   const [first, second] = Path.dirname(path).split(Path.sep)
   return first === "internal" ? second ?? first : first === "." ? "face" : first!
 }
 
-/** Public modules may import every layer, and no layer may import them. */
+/** A public module may import every layer, and no layer may import a public module. */
 const layerProblem = (module: Module, specifier: string): string | undefined => {
   const from = layerOf(module.path)
   if (module.package !== "actor" || from === "face") return undefined
@@ -124,13 +127,13 @@ const reachesIn = (module: Module, specifier: string): string | undefined =>
     ? `${specifier} is closed where the package is installed: use its public modules`
     : undefined
 
-/** True when only the sources may use a module, and not users of the installed package. */
+/** True when only the sources of this repository may use a module, and not users of the installed package. */
 const isClosed = (target: unknown): boolean =>
   target === null ||
   typeof target === "object" && target !== null &&
     Object.keys(target).every((condition) => condition === "furrow-source")
 
-/** Returns the packages whose exports do not close a folder named `internal` to other packages. */
+/** Returns the packages whose `exports` let other packages import a folder named `internal`. */
 const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<string> =>
   Object.keys(published).flatMap((name) => {
     const paths = modules.filter((module) => module.package === name).map((module) => module.path)

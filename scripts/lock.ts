@@ -1,7 +1,7 @@
 /**
- * Completes the lock files with missing platform builds. If a registry lacks some platform build of a package, npm
- * leaves the build out of the lock file. Without an entry for a platform build `npm ci` of npm 11 refuses the lock file
- * ("Missing: ... from lock file").
+ * Completes the lock files of npm with missing platform builds of packages. If a registry lacks some platform build
+ * of a package, npm leaves the build out of the lock file. Without an entry for a platform build, `npm ci` of npm 11
+ * refuses the lock file ("Missing: ... from lock file").
  *
  *     node scripts/lock.ts           adds the missing entries (run it after every `npm install`)
  *     node scripts/lock.ts --check   fails if something is missing, or if the lock names a registry
@@ -56,7 +56,7 @@ const placeFor = (lock: Lock, name: string, from: string): string => {
 }
 
 /**
- * Returns the package that Node finds as `name` from the package at `from`; undefined for another version than the
+ * Returns the package that Node finds as `name` from the package at `from`; `undefined` if its version is not the
  * requested version.
  */
 const found = (lock: Lock, name: string, from: string): Entry | undefined => {
@@ -68,7 +68,10 @@ const found = (lock: Lock, name: string, from: string): Entry | undefined => {
 
 const fits = (entry: Entry, range: string) => !/^\d/.test(range) || entry.version === range
 
-/** Finds optional dependencies that are missing in the lock file, and makes the entries that npm would have written. */
+/**
+ * Finds optional dependencies that are missing in the lock file, and makes the entries that npm would have written
+ * for them.
+ */
 export const missing = (lock: Lock): ReadonlyArray<readonly [key: string, entry: Entry]> =>
   Object.entries(lock.packages).flatMap(([from, parent]) =>
     Object.entries(parent.optionalDependencies ?? {})
@@ -95,8 +98,8 @@ export const complete = (lock: Lock): Lock => ({
 })
 
 /**
- * Finds entries of the lock file with an address, which would tie the lock file to one registry. Links of workspaces in
- * the lock file also have an address, but a folder's address.
+ * Finds entries of the lock file with the address of a registry, which would tie the lock file to this registry.
+ * Links of workspaces in the lock file also have an address, which is the address of a folder.
  */
 export const resolved = (lock: Lock): ReadonlyArray<string> =>
   Object.keys(lock.packages).filter((key) => {
@@ -104,7 +107,7 @@ export const resolved = (lock: Lock): ReadonlyArray<string> =>
     return entry.resolved !== undefined && entry.link !== true
   })
 
-/** The lock files of the repository and of Stryker, which only `npm run mutate` installs. */
+/** The paths of the lock files: that of the repository, and that of Stryker, which only `npm run mutate` installs. */
 const files = ["package-lock.json", "scripts/mutation/package-lock.json"]
 
 if (import.meta.main) {

@@ -1,5 +1,5 @@
 /**
- * The script mutants.ts changes the code on purpose, one fault at a time, and checks that the named test notices each
+ * Changes the code on purpose, one fault at a time, and checks that the test that a mutant names notices the mutant's
  * fault.
  *
  *     npm run mutants                      every mutant: about a second each
@@ -23,7 +23,7 @@ import { document, rows } from "./parity.ts"
 
 export const folder = "scripts/mutants"
 
-/** A mutant with its edits and its test, which can be tried. */
+/** A mutant with its edits and its test, which this script can try. */
 export interface Ready {
   readonly mutant: Mutants.Mutant
   readonly changed: Mutants.Files
@@ -69,7 +69,7 @@ export const readAll = (root: string) => {
 
 export type Verdict = "killed" | "SURVIVED" | "BROKEN"
 
-/** Decides the verdict on a mutant, from the results of its test without the mutant and with it. */
+/** Decides the verdict on a mutant, from the results of its test with and without the fault of the mutant. */
 export const judge = (without: Shown, withIt: Shown): Verdict =>
   without === "passed" && (withIt === "failed" || withIt === "hung")
     ? "killed"
@@ -77,7 +77,7 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** Runs the test of each mutant without a fault, and the tests of one file together. */
+/** Runs the tests of all mutants on the unchanged code, and the tests of one file together. */
 const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
   const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
   const sound = new Map<string, Shown>()
@@ -133,7 +133,7 @@ export const hunt = async (
 }
 
 /**
- * Returns a filter that selects a part of the mutants. The filter `2/3` selects every third mutant, beginning with the
+ * Returns a filter that selects some of the mutants. The filter `2/3` selects every third mutant, beginning with the
  * second.
  */
 export const partOf = (text: string): (place: number) => boolean => {

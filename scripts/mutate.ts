@@ -9,9 +9,9 @@
  *     npm run mutate -- --workers 1                 one test process, not two
  *     npm run mutate -- --floor 90                  fails below this score
  *
- * Stryker makes the changes of code and runs the tests, in a copy of the checkout. Stryker is installed at the first
- * run of `npm run mutate`. A change of code that survives is shown, unless the compiler refuses it or docs/mutation.md
- * says why no test can notice it.
+ * Stryker changes the code and runs the tests in a copy of the checkout. Stryker is installed at the first run of
+ * `npm run mutate`. A change of code that no test notices is shown, unless the compiler refuses it or
+ * docs/mutation.md gives a reason.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -23,8 +23,9 @@ import * as Mutation from "./lib/mutation.ts"
 export const document = "docs/mutation.md"
 
 /**
- * The result of the tests for a change of the code. The result `late` means that the tests of a change did not end in
- * time. The result `compiler` means that no test notices the change, but the changed code does not compile.
+ * The result of the tests for one change of the code. The result `late` means that the tests of a change did not end
+ * within their limit of time. The result `compiler` means that no test notices the change, but that the compiler
+ * refuses the changed code.
  */
 type Fate = "killed" | "late" | "compiler" | "equivalent" | "SURVIVED"
 
@@ -32,11 +33,14 @@ export interface Judged {
   readonly change: Mutation.Change
   readonly fate: Fate
   readonly shown: string
-  /** The test that noticed the change, the message of the compiler, or the reason from docs/mutation.md. */
+  /**
+   * The evidence for the result: the test that noticed the change, the message of the compiler, or the reason from
+   * docs/mutation.md.
+   */
   readonly why: string
 }
 
-/** Installs Stryker next to Stryker's lock file, unless this version is installed already. */
+/** Installs Stryker next to the lock file of Stryker, unless this version is already installed. */
 const install = (folder: string): void => {
   const read = (name: string) => {
     const file = Path.join(folder, name)
@@ -70,8 +74,8 @@ const compiled = (at: string): ReadonlyMap<string, string> => {
 }
 
 /**
- * Returns the compiler's message for each change of code that does not compile. The compiler checks changes of several
- * files at the same time, one change in each file.
+ * Returns for each change of code that does not compile the message of the compiler. The compiler checks changes of
+ * several files at the same time, one change in each file.
  */
 const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): ReadonlyMap<Mutation.Change, string> => {
   const refused = new Map<Mutation.Change, string>()
@@ -86,8 +90,8 @@ const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): Readonly
       const message = messages.get(change.file)
       if (message !== undefined) refused.set(change, message)
     }
-    // A compiler's message about another file is caused by one of the simultaneous changes, so each change is tried
-    // alone.
+    // The compiler's message about another file than the changed file may come from several changes, so each of these
+    // changes is tried alone.
     const elsewhere = Array.from(messages).find(([file]) => !round.some((change) => change.file === file))
     if (elsewhere === undefined) return
     if (round.length === 1) refused.set(round[0]!, elsewhere[1])
@@ -110,7 +114,10 @@ interface Options {
   readonly skipStatic: boolean
 }
 
-/** Returns the results for the changes of code that a seed chooses, and the number of changes to choose from. */
+/**
+ * Returns the results for the changes of code that a seed chooses, and the number of changes from which the seed
+ * chose.
+ */
 export const judge = async (
   root: string,
   files: ReadonlyArray<string>,
@@ -151,7 +158,7 @@ export const judge = async (
 
 const numberOf = (judged: ReadonlyArray<Judged>, fate: Fate): number => judged.filter((one) => one.fate === fate).length
 
-/** Returns the percentage of the noticeable changes of code that a test has noticed. */
+/** Returns the percentage of changes that tests have noticed, of all changes of code that a test can notice. */
 export const scoreOf = (judged: ReadonlyArray<Judged>): number => {
   const killed = numberOf(judged, "killed") + numberOf(judged, "late")
   const noticeable = killed + numberOf(judged, "SURVIVED")

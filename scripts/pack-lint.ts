@@ -1,9 +1,8 @@
 /**
- * Checks the tarballs of the published packages as registries and type checkers see them: runs publint and attw
- * (arethetypeswrong) over each, as `npm run build` made it. The script pack-lint.ts fails for any message of publint,
- * including suggestions.
+ * Checks the tarballs of the published packages, as `npm run build` made them: publint and attw (arethetypeswrong)
+ * look at each tarball. The script pack-lint.ts fails for any message of publint, including suggestions.
  *
- * The published packages contain only ESM. Only Node's own `require` can load the published packages, so attw runs with
+ * The published packages contain only ES modules. Only Node's own `require` can load ES modules, so attw runs with
  * the profile `esm-only`.
  */
 import * as Fs from "node:fs"

@@ -1,8 +1,8 @@
 /**
- * Tests the packages as a user gets them: packs the packages, installs them in a project outside of the repository, and
- * type-checks programs of scripts/pack-test. The script pack-test.ts then runs the test programs as plain JavaScript,
- * on this Node and on Node 22. Actors of the test programs must run on the runtime bundle. Actors of the test programs
- * must run on separate modules as soon as a file differs from the bundle's sources.
+ * Tests the packages as a user gets them: installs their tarballs in a project outside of the repository, and
+ * type-checks programs there. The script pack-test.ts then runs the test programs as plain JavaScript, on this Node
+ * and on Node 22. Actors of the test programs must run on the runtime bundle. Actors of the test programs must run on
+ * separate modules as soon as a file differs from the bundle's sources.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -32,7 +32,7 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  // The module of the test program that throws when an actor imports it.
+  // The module of the test program that throws an error when an actor imports it.
   Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
   Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))
@@ -65,8 +65,8 @@ const bumped = (text: string): string => text.replace(version, `"version": "4.1.
 const notice = /start two to three times slower/g
 
 /**
- * Runs the test program whose two roots check which runtime their actors use. Each root of the test programs logs one
- * line if its actors do not run on the runtime bundle.
+ * Runs the test program whose two roots check whether their actors use the runtime bundle. Each root of the test
+ * programs logs one line if its actors do not run on the runtime bundle.
  */
 const runOn = (project: string, expected: "bundle" | "modules", notices: number, ...flags: ReadonlyArray<string>) => {
   const output = run(project, process.execPath, ...flags, runtime, expected)
@@ -78,7 +78,7 @@ const runOn = (project: string, expected: "bundle" | "modules", notices: number,
 }
 
 /**
- * Lists the cases in which actors run on separate modules, each with the reason that is logged and the change that
+ * Lists the cases in which actors run on separate modules: the reason that is logged, and the change of a file that
  * causes it.
  */
 const testBundle = (project: string) => {

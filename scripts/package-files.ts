@@ -1,7 +1,8 @@
 /**
- * Writes the JavaScript of the packages for a root, next to the compiler's declarations. All modules of a package are
- * in one file, `dist/internal/modules.js`, and a small file for each public module exports from that file. Finding,
- * reading and linking a file costs more than the content of most files (docs/decisions/0020-one-file-a-package.md).
+ * Writes the JavaScript of the packages that a root loads, next to the declarations that the compiler has written.
+ * All modules of a package are in one file, `dist/internal/modules.js`, from which a small file for each public
+ * module exports. One file for all modules saves time, because finding, reading and linking a file costs more than
+ * its content (docs/decisions/0020-one-file-a-package.md).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -12,9 +13,9 @@ const root = Path.resolve(import.meta.dirname, "..")
 
 interface Package {
   readonly name: string
-  /** Files of the packages that are loaded by their own path, and so must exist. */
+  /** Files of the packages that are loaded by a path of their own, so that each must exist as a file. */
   readonly loaded: ReadonlyArray<string>
-  /** Files that run before an actor knows which runtime it uses, and so contain no code of other files. */
+  /** Files that run before an actor knows which runtime it uses, so that they contain no code of other files. */
   readonly apart: ReadonlyArray<string>
   /**
    * Files that an actor imports as it imports a user's module. Files that an actor imports like a user's module contain
@@ -35,8 +36,7 @@ const packages: ReadonlyArray<Package> = [
 ]
 
 /**
- * Files of an earlier build, or of a compiler that wrote separate files, are removed, because npm would pack them as
- * well.
+ * Files of an earlier build, and separate files of a compiler, are removed, because npm would pack them as well.
  */
 const clear = (dist: string): void => {
   if (!Fs.existsSync(dist)) return
@@ -52,7 +52,7 @@ const common = {
   logLevel: "warn"
 } as const
 
-/** Builds a list of modules of a package into files, and returns the files that contain them. */
+/** Builds some modules of a package into files, and returns the paths of these files. */
 const build = async (
   { name }: Package,
   modules: ReadonlyArray<string>,
@@ -65,8 +65,9 @@ const build = async (
   const { output } = await build.write({
     dir: at("dist"),
     format: "esm",
-    // Comments for readers are left out of the built files, because the declarations have them. Comments for a user's
-    // bundler stay in the built files, because the bundler needs to know which code has no effect.
+    // Comments for people who read the sources are left out of the built files, because the declarations contain
+    // these comments. Comments for a user's bundler stay in the built files, because the bundler needs to know which
+    // code has no effect.
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
     sourcemapExcludeSources: true,
@@ -79,8 +80,8 @@ const build = async (
 }
 
 /**
- * A plugin for files that load an actor's runtime only when they know whether it is the runtime bundle or separate
- * modules.
+ * A plugin for files that load an actor's runtime only once they know which one to use: the runtime bundle or
+ * separate modules.
  */
 const runtimeLater: Plugin = {
   name: "runtime-later",

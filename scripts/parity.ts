@@ -1,12 +1,12 @@
 /**
- * Checks docs/parity.md: every row of the specification stands there once, each with a fate, and names existing tests
- * if it is kept or changed.
+ * Checks docs/parity.md: each row of the specification is there once, has a fate, and names existing tests if the row
+ * is kept or changed.
  *
  *     node scripts/parity.ts
  *
  * A row is `| ID | fate | what | test |`. A test in docs/parity.md is written as `file: fragment of a title`, and
- * several tests are separated by `;`. The file's name in a test of docs/parity.md may be shortened as long as the name
- * is unambiguous.
+ * several tests are separated by `;`. The name of a test file in docs/parity.md may be shortened as long as it means
+ * only one file.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -60,15 +60,18 @@ export const areas: Readonly<Record<string, number>> = {
   P: 30
 }
 
-/** The parts of Furrow that do not exist yet, one of which each row with the fate `later` names. */
+/** The parts of Furrow that do not exist yet; each row with the fate `later` names one of these parts. */
 export const parts: ReadonlyArray<string> = ["developer tools", "distribution", "patterns", "drivers"]
 
 const idOf = (area: string, number: number): string => area.startsWith("W-") ? `${area}${number}` : `${area}-${number}`
 
-/** Matches a sentence of docs/parity.md that begins without a noun, which a reader of a table cannot understand. */
+/**
+ * Matches a sentence of docs/parity.md that begins without a noun, because such a sentence is not understood in a
+ * table.
+ */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
-/** The ids of the acceptance scenarios in docs/parity.md, from which some numbers are missing on purpose. */
+/** The ids that the acceptance scenarios have in docs/parity.md; some numbers are missing on purpose. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
   "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +
@@ -127,7 +130,7 @@ export const problems = (text: string, files: ReadonlyArray<TestFile>): Readonly
   ]
 }
 
-/** Returns the number of rows of docs/parity.md with each fate. */
+/** Counts the rows of docs/parity.md that have each fate. */
 export const summary = (text: string): string =>
   fates.map((fate) => `${rows(text).filter((row) => row.fate === fate).length} ${fate}`).join(", ")
 

@@ -5,9 +5,10 @@
  *     npm run planted                      every fault of scripts/planted.json
  *     npm run planted -- --only parts      those whose name holds a text
  *
- * The planted faults are mutants, which a named test finds as well (`npm run mutants`). Each planted fault has one or
- * several lists of the kinds of steps that the simulation tries. A planted fault without a list is tried with all kinds
- * of steps. The output lines of the script planted.ts are rows of the table in docs/simulation.md.
+ * The planted faults are mutants, and for each of them a named test finds the fault as well (`npm run mutants`). Each
+ * planted fault has one or several lists of kinds of steps, from which the simulation makes its programs. For a
+ * planted fault without a list, the simulation makes its programs from all kinds of steps. The output of the script
+ * planted.ts is a row of the table in docs/simulation.md for each planted fault.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"

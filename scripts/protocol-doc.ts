@@ -1,6 +1,6 @@
 /**
- * Writes the tables of words in docs/protocol.md from `Message.words` and `Connection`, so that the page always agrees
- * with the code.
+ * Writes the tables of words in docs/protocol.md from `Message.words` and the module `Connection`, so that the page
+ * always agrees with the code.
  *
  *     node --conditions=furrow-source scripts/protocol-doc.ts           writes the tables
  *     node --conditions=furrow-source scripts/protocol-doc.ts --check   fails where it is not what the code says

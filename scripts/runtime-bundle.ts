@@ -1,11 +1,11 @@
 /**
- * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md): every built module
- * that an actor loads before the user's own, in `packages/node/dist/runtime.js`, and in `dist/runtime` a small file for
- * each of them that exports what it exports. The module packages/node/src/internal/runtimeBundle.ts uses the runtime
- * bundle.
+ * Builds the runtime bundle of actors after the compiler has run (docs/decisions/0008-runtime-bundle.md). The bundle
+ * contains every built module that an actor loads before the user's modules. The file `packages/node/dist/runtime.js`
+ * is the bundle, and `dist/runtime` has a small file for each module, which exports what the module exports. The
+ * module packages/node/src/internal/runtimeBundle.ts uses the runtime bundle.
  *
- * After the build, an actor runs with the bundle, and the functions that this actor has called are marked to be
- * compiled with the file (docs/decisions/0058-functions-compiled-with-the-file.md).
+ * After the build, an actor runs with the bundle. The functions that this actor has called are marked so that V8
+ * compiles them with the file (docs/decisions/0058-functions-compiled-with-the-file.md).
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -22,8 +22,8 @@ import { lean } from "./lib/lean.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
 /**
- * The folder of the file runtime.js, and not the folder of its small files, because other files are found relative to
- * runtime.js.
+ * The folder that contains runtime.js, and not the folder of the small files, because other files are found relative
+ * to runtime.js.
  */
 const dist = at("packages/node/dist")
 const folder = Path.join(dist, "runtime")
@@ -34,7 +34,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** Packages whose modules a user's program imports itself, and must get from the runtime bundle. */
+/** Packages whose modules a user's program also imports; an actor must get these modules from the runtime bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -42,15 +42,16 @@ const sources: ReadonlyArray<Source> = [
   { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
 ]
 
-/** The public modules of a package, except the modules that run before the runtime bundle is found. */
+/** The public modules of a package, without the modules that run before the runtime bundle is found. */
 const publicOf = (name: string): ReadonlyArray<string> =>
   Fs.readdirSync(at("packages", name, "dist"))
     .filter((file) => file.endsWith(".js") && !["childMain.js", "runtime.js"].includes(file))
     .map((file) => at("packages", name, "dist", file))
 
 /**
- * The actor's own start comes first in the runtime bundle, because the start's order of evaluation is that of the
- * bundle. The runtime bundle includes the public modules for a root, because an actor may import the main program.
+ * The start of an actor comes first in the runtime bundle, because the bundle's modules must be evaluated in the
+ * order of the start. The runtime bundle includes the public modules that only a root uses, because an actor may
+ * import the main program.
  */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
@@ -59,7 +60,7 @@ const roots = [
 
 /**
  * The native part of msgpackr is left out of the runtime bundle. The native code of msgpackr speeds up only long
- * strings, which no envelope has, and the search for this code costs every actor milliseconds.
+ * texts, which no envelope has, and the search for this code costs every actor milliseconds.
  */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
@@ -76,8 +77,9 @@ const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
 /**
- * Matches modules that are left out of the runtime bundle, because only few actors use them: modules for RpcGroups and
- * for exporters. The modules for RpcGroups, and those for exporters, would each be a sixth of the runtime bundle.
+ * Matches the modules that are left out of the runtime bundle because only few actors use them: those for RpcGroups
+ * and those for exporters. The modules for RpcGroups would be a sixth of the runtime bundle, and the modules for
+ * exporters another sixth.
  */
 const rare = /^effect\/(?:rpc|observability|devtools)\/|^effect\/http\/FetchHttpClient$/
 
@@ -89,7 +91,7 @@ const options: InputOptions = {
   plugins: [lean, pure]
 }
 
-/** A module of a package that users import, with its path in the package. */
+/** A module of a package that users import, by its path in the package. */
 interface Module {
   readonly source: Source
   readonly path: string
@@ -102,7 +104,7 @@ const locate = (id: string): ReadonlyArray<Module> =>
       .filter(({ path }) => path.startsWith("dist/"))
 
 const reachable = async (): Promise<ReadonlyArray<Module>> => {
-  // Unused exports stay in the runtime bundle, because the user's code may need any of them.
+  // Unused exports of a module stay in the runtime bundle, because a module of the user may import any export.
   const build = await rolldown({ ...options, input: roots, treeshake: false })
   const { output } = await build.generate({ format: "esm" })
   await build.close()
@@ -111,7 +113,7 @@ const reachable = async (): Promise<ReadonlyArray<Module>> => {
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 
-/** Syntax nodes whose parts may stand on lines of their own. */
+/** The kinds of syntax nodes whose parts may each stand on a line of their own. */
 const lists = new Set(["Program", "BlockStatement", "FunctionBody", "ClassBody", "StaticBlock"])
 
 /** Returns the places in the bundle at which a statement or a member of a class begins. */
@@ -126,8 +128,8 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 }
 
 /**
- * Removes text from the runtime bundle that Node would read and keep for no use: spaces, and the names of local
- * variables of functions. The names of functions and classes stay in the runtime bundle, because stacks show them. Each
+ * Removes text from the runtime bundle that Node would read without need: spaces, and long names of local variables
+ * of functions. The names of functions and classes stay in the runtime bundle, because stacks show them. Each
  * statement in the runtime bundle keeps its own line, because Node prints the source line of the bundle that threw an
  * error.
  */
@@ -150,8 +152,8 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
   )
   const build = await rolldown({ ...options, input: Object.fromEntries(input) })
-  // The runtime bundle has no source map, because reading a source map would take an actor longer than the rest of its
-  // start.
+  // The runtime bundle has no source map, because an actor would need more time to read the map than for the rest of
+  // its start.
   const { output } = await build.write({
     dir: dist,
     format: "esm",
@@ -199,7 +201,7 @@ const licenses = (): string =>
 const sampled = (bundle: string): ReadonlyArray<Range> => {
   const reports = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-sample-"))
   try {
-    // Flags of Node in the environment may keep an actor from using the runtime bundle.
+    // A flag of Node in the environment may keep an actor from using the runtime bundle.
     const env = { ...process.env, NODE_OPTIONS: "", NODE_V8_COVERAGE: reports }
     ChildProcess.execFileSync(process.execPath, [at("scripts/lib/sample-life.ts")], {
       env,
@@ -224,7 +226,7 @@ const markCalled = (bundle: string): void => {
   Fs.writeFileSync(bundle, marked)
 }
 
-// The manifest is written after the files of the bundle, because a bundle without a manifest is not used.
+// The manifest of the bundle is written last, because a bundle without a manifest is not used.
 Fs.rmSync(folder, { recursive: true, force: true })
 const modules = await reachable()
 await write(modules)

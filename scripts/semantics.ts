@@ -1,6 +1,6 @@
 /**
- * Checks docs/semantics.md against the tests: their titles name each guarantee and each row of the table of
- * cancellation, and no missing guarantee.
+ * Checks docs/semantics.md against the tests: each guarantee and each row of the table of cancellation is named in a
+ * title, and no title names a missing one.
  *
  *     node scripts/semantics.ts
  *
@@ -12,7 +12,7 @@ import { read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/semantics.md"
 
-/** The number of rows in the table of docs/semantics.md that says which side sees which outcome. */
+/** The number of rows in the table of docs/semantics.md that says which side of a dialog sees which outcome. */
 const rows = 17
 
 /** Returns the numbers of the guarantees in the order of docs/semantics.md, where each guarantee begins a line. */
@@ -25,7 +25,7 @@ const head = (title: string): string => title.includes(":") ? title.slice(0, tit
 const named = (title: string): ReadonlyArray<number> =>
   Array.from(head(title).matchAll(/\bG(\d+)\b/g), ([, number]) => Number(number))
 
-/** Returns the rows of the table of cancellation that a title names: "26.1 row 5", "26.1 rows 16 and 17". */
+/** Returns the rows of the table of cancellation that a test's title names: "26.1 row 5", "26.1 rows 16 and 17". */
 const rowsOf = (title: string): ReadonlyArray<number> => {
   const [, list] = /\b26\.1 rows? ([\d, and]+)/.exec(head(title)) ?? []
   return list === undefined ? [] : Array.from(list.matchAll(/\d+/g), ([row]) => Number(row))

@@ -1,9 +1,9 @@
 /**
- * Marks functions of a file to be compiled with the file, and not at their first call.
+ * Marks functions of a file so that V8 compiles them together with the file, and not at their first call.
  *
- * V8 compiles a function at its first call, and Node's compile cache holds only what was compiled with the file. A
- * function in parentheses is compiled with the file, because it may be called at once. A function that was compiled
- * with its file comes from the compile cache.
+ * V8 compiles a function at its first call, and Node's compile cache contains only functions that were compiled with
+ * their file. A function in parentheses is compiled with its file, because the file may call it at once. A function
+ * that was compiled with its file comes from the compile cache.
  */
 import { parseSync } from "oxc-parser"
 
@@ -44,7 +44,10 @@ const isNode = (value: unknown): value is Node =>
 const childrenOf = (node: Node): ReadonlyArray<Node> =>
   Object.values(node).flatMap((part: unknown) => Array.isArray(part) ? part.filter(isNode) : isNode(part) ? [part] : [])
 
-/** Syntax nodes whose function is a method. Parentheses around a method would be an error of syntax. */
+/**
+ * Syntax nodes that are methods or accessors, each of which contains its function. Parentheses around a method would
+ * be an error of syntax.
+ */
 const owners = new Set(["MethodDefinition", "Property"])
 
 const isMethod = (owner: Node): boolean => {
@@ -53,11 +56,11 @@ const isMethod = (owner: Node): boolean => {
 }
 
 interface Marked {
-  /** The functions of a file that get parentheses without being moved. */
+  /** The functions of a file that are put in parentheses where they stand. */
   readonly wrapped: ReadonlyArray<Node>
   /**
-   * The declarations of functions at the top level of the file. A declared function of the top level becomes a value at
-   * the beginning of the file, where it exists as early as before.
+   * The declarations of functions at the top level of the file. A declared function is changed to a value at the
+   * beginning of the file, where it exists as early as before.
    */
   readonly moved: ReadonlyArray<Node>
 }
@@ -78,8 +81,8 @@ const markedIn = (program: Node, hot: ReadonlySet<string>): Marked => {
 }
 
 /**
- * Returns the code of a file, changed so that V8 compiles the given functions together with the file, where their form
- * allows it.
+ * Returns the code of a file in which the given functions are marked so that V8 compiles them together with the file,
+ * where possible.
  */
 export const eager = (code: string, functions: ReadonlyArray<Range>): string => {
   const { program } = parseSync("runtime.js", code)

@@ -1,5 +1,5 @@
 /**
- * Keeps one Vitest running in a process, which starts once and then runs one test after another while files change in
+ * Keeps one Vitest running in a process: it starts once, and then runs one test after another while files change in
  * between.
  *
  * The script scripts/lib/lanes.ts starts the script lane.ts in a copy of the checkout, and talks to it over IPC. The
@@ -8,8 +8,8 @@
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
 /**
- * An order to run test files with a pattern of test names, after the files `changed` have been edited. All paths in an
- * order to run tests are absolute.
+ * An order to run tests: the test files, a pattern of test names, and the files that were edited before (`changed`).
+ * All paths in an order to run tests are absolute.
  */
 export interface Order {
   readonly files: ReadonlyArray<string>
@@ -17,7 +17,7 @@ export interface Order {
   readonly changed: ReadonlyArray<string>
 }
 
-/** The result of one test that ran in a lane of tests. */
+/** The result of one test that Vitest has run in a copy of the checkout. */
 export interface Result {
   /** The absolute path of the test file. */
   readonly file: string
@@ -26,14 +26,14 @@ export interface Result {
 }
 
 /**
- * A message of a lane of tests to its parent: a `Result` when a test has ended, and `end` when the worker process has
+ * A message of this process to its parent: a `Result` when a test has ended, and `end` when the worker process has
  * ended.
  */
 export type Told = "ready" | "end" | Result
 
 const tell = (told: Told) => void process.send!(told)
 
-/** The titles of the groups and of the test, as Vitest's pattern of names matches them. */
+/** The titles of the groups and of the test, joined as Vitest's pattern of test names expects them. */
 const fullName = (test: TestCase): string => {
   const names = [test.name]
   for (let at = test.parent; at.type === "suite"; at = at.parent) names.unshift(at.name)
@@ -59,7 +59,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // A run of Vitest that fails sends no results, and the parent of the lane of tests notices that no results came.
+    // A failed run of Vitest sends no results, and the parent notices that no results have come.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

@@ -1,9 +1,8 @@
 /**
- * Lanes of tests are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own
- * time.
+ * A lane of tests is a copy of the checkout with a Vitest that stays alive, so that a test costs only its own time.
  *
- * Two lanes of tests share only files of the checkout that never change. If a test hangs in a lane of tests, the lane
- * is killed with every process of its group, and starts again.
+ * Two lanes of tests share only those files of the checkout that never change. If a test hangs in a lane of tests,
+ * the lane is killed with every process of its group, and starts again.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -14,14 +13,14 @@ import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
 /**
- * The longest milliseconds of one test in a lane of tests, including the test's start. A test that hangs in a lane of
- * tests counts as having noticed the fault.
+ * The longest time in milliseconds of one test in a lane of tests, including the test's start. A test that hangs in a
+ * lane of tests counts as having noticed the fault of the mutant.
  */
 const testLimitMillis = 120_000
 
 /**
- * Milliseconds that the worker of a failed test has to end its process. The result of a failed test is known, so the
- * processes that the test leaves are killed.
+ * Milliseconds that the worker process of a failed test has to end. The result of a failed test is known, so the
+ * processes that the worker of this test leaves are killed.
  */
 const graceMillis = 1_000
 
@@ -29,8 +28,8 @@ const graceMillis = 1_000
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
- * Makes a copy of the checkout with its own packages: workspace links lead into the copy, and all other packages are
- * shared.
+ * Makes a copy of the checkout with packages of its own: workspace links lead into the copy, and all other packages
+ * are shared.
  */
 export const copy = (root: string): string => {
   const to = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-")))
@@ -57,15 +56,15 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** The report of a lane of tests about a run of tests: their results, and how the run ended. */
+/** The report of a lane of tests about one run: the results of the tests, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
 /**
- * Returns the result of one test from the run of a lane of tests; the test may have several names. A test file that
- * does not load has no results of tests at all.
+ * Returns the result of one test from a run of a lane of tests; the test is given by all names that it may have. A
+ * test file that cannot be loaded gives no results of tests.
  */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -84,11 +83,11 @@ export interface Lane {
   readonly at: string
   /** Runs one test in a lane of tests, and returns the test's outcome. */
   readonly runOne: (test: Named) => Promise<Shown>
-  /** Tells the Vitest of a lane of tests to read changed files again, by their paths below the copy of the checkout. */
+  /** Tells the Vitest of a lane of tests which files have changed, by their paths below the copy of the checkout. */
   readonly forget: (files: ReadonlyArray<string>) => void
   /**
-   * Runs several tests of one file together in a lane of tests. A test that fails together with others is run again
-   * alone, because it may only have been late.
+   * Runs several tests of one file together in a lane of tests. A test that fails together with other tests is run
+   * again alone, because it may only have been too slow.
    */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
   /** Kills the Vitest of a lane of tests, and removes the lane's copy of the checkout. */
@@ -113,8 +112,8 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 
   /**
-   * Waits until the process of a lane of tests sends a message for which `decide` returns a value, up to a number of
-   * milliseconds.
+   * Waits until the process of a lane of tests sends a message for which `decide` returns a value, or until the given
+   * milliseconds have passed.
    */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
     new Promise<A | "hung" | "broken">((resolve) => {
@@ -192,7 +191,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Carries out each piece of work in the next free lane of tests. */
+/** Gives each piece of work to the next free lane of tests. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

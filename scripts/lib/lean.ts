@@ -1,6 +1,6 @@
 /**
- * Avoids loading whole modules of Node: an `import` of a module reads all its properties, and some of them load much
- * code.
+ * Makes built files load less of Node: an `import` of one of Node's modules reads all its properties, some of which
+ * load much code.
  */
 import type { Plugin } from "rolldown"
 
@@ -15,7 +15,7 @@ export const lean: Plugin = {
         (_, names: string, module: string) =>
           `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
       ),
-    // The plugin for imports of Node's modules returns no source map, because every line keeps its number.
+    // The plugin that changes imports of Node's modules returns no source map, because every line keeps its number.
     map: null
   })
 }

@@ -1,9 +1,9 @@
 /**
- * Mutants are faults of the code as data, each with the one test that must find the fault.
+ * Describes mutants as data: each mutant is a fault of the code, with the one test that must find this fault.
  *
  * An edit of a mutant contains the text that it replaces, and no line number. The text that an edit replaces is
  * searched in a whole folder, without regard to spaces and line breaks, and must occur exactly once. A mutant stays
- * valid when a file is moved or reformatted, and is stale when the text that it replaces is gone.
+ * valid when a file is moved or reformatted, and is stale when the text that its edit replaces is gone.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -18,14 +18,17 @@ export interface Edit {
 }
 
 export interface Mutant {
-  /** The name of the mutant's test file without its ending. */
+  /** The name of the mutant's file in the folder scripts/mutants, without the ending. */
   readonly name: string
   /** A sentence that describes the fault of a mutant. */
   readonly title: string
-  /** The promise that a mutant breaks: a row of docs/parity.md, or a guarantee or a table row of docs/semantics.md. */
+  /**
+   * The promise that a mutant breaks: a row of docs/parity.md, or a guarantee or a row of a table in
+   * docs/semantics.md.
+   */
   readonly violates: string
   readonly edits: ReadonlyArray<Edit>
-  /** The test that must find a mutant, as `file: fragment of a title` in the form of docs/parity.md. */
+  /** The test that must find a mutant, as `file: fragment of a title`, which is the form of docs/parity.md. */
   readonly test: string
 }
 
@@ -35,7 +38,7 @@ const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
 const isEdit = (u: unknown): u is Edit =>
   isRecord(u) && ["in", "find", "replace"].every((key) => typeof u[key] === "string")
 
-/** Reads a mutant from its file, or returns the problem of the file. */
+/** Reads a mutant from its file, or returns what makes the file unusable. */
 export const parse = (name: string, text: string): Mutant | string => {
   let data: unknown
   try {
@@ -59,8 +62,8 @@ export const parse = (name: string, text: string): Mutant | string => {
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 
 /**
- * Makes a pattern for a text of code in any layout: words stay apart, spaces between other parts do not matter, and a
- * list may end with a comma.
+ * Makes a pattern that finds a text of code in any layout: words stay apart, other spaces do not matter, and a list
+ * may end with a comma.
  */
 export const pattern = (find: string): RegExp => {
   const tokens = find.match(/\w+|[^\w\s]/g) ?? []
@@ -69,7 +72,7 @@ export const pattern = (find: string): RegExp => {
     const apart = before === undefined ? "" : /^\w/.test(before) && /^\w/.test(token) ? "\\s+" : "\\s*"
     return `${apart}${/^[)\]}]$/.test(token) ? "(?:,\\s*)?" : ""}${escape(token)}`
   })
-  // The match of an edit's text must not begin or end in the middle of a longer word.
+  // The text that an edit matches must not begin or end in the middle of a longer word.
   const start = /^\w/.test(tokens[0] ?? "") ? "(?<!\\w)" : ""
   const end = /^\w/.test(tokens.at(-1) ?? "") ? "(?!\\w)" : ""
   return new RegExp(`${start}${parts.join("")}${end}`, "g")
@@ -124,10 +127,13 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** Returns the ids of the rows of docs/parity.md, except the rows of its scenarios. */
+/** Returns the ids of the rows of docs/parity.md, without the rows of the acceptance scenarios. */
 const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
 
-/** Checks that a mutant's test covers the broken promise, by the row of docs/parity.md or by the title of the test. */
+/**
+ * Checks that a mutant's test is named in the mutant's row of docs/parity.md, or has the mutant's guarantee in its
+ * title.
+ */
 export const claim = (
   { name, test, violates }: Mutant,
   found: Named,
@@ -145,5 +151,8 @@ export const claim = (
   return [`${name}: "${violates}" is no row of docs/parity.md, no guarantee (G1) and no row of the table (26.1 row 1)`]
 }
 
-/** Returns the name of a test as a pattern for Vitest, whose full names begin with the titles of the groups. */
+/**
+ * Returns a pattern for the name of a test in Vitest, where the titles of the groups stand before the title of the
+ * test.
+ */
 export const namePattern = (fragment: string): string => fragment.split(/\$\w+|%\w/).map(escape).join(".*")

@@ -1,13 +1,13 @@
 /**
- * Describes the small changes of code that Stryker makes: the changed files, the changes to try, how to show them, and
- * the changes without effect.
+ * Describes the small changes of code that Stryker makes: the files to change, the changes to try, their text for a
+ * report, and changes without effect.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { machines } from "../architecture.ts"
 
-/** Pure files of the runtime, which are machines, and other code that only computes a result from its arguments. */
+/** Pure files of the runtime: machines, and code that only computes a result from its arguments. */
 const pure = [
   "packages/actor/src/internal/pool/Line.ts",
   "packages/actor/src/internal/pool/Waiting.ts",
@@ -29,7 +29,7 @@ export const changedFiles = (root: string): ReadonlyArray<string> =>
 
 /**
  * The tests that cover the files that Stryker changes, by package. All tests of files that Stryker changes run in one
- * process, and without an actor's runtime around the tested machine.
+ * process, and without the runtime of an actor around the tested machine.
  */
 export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
   protocol: ["packages/protocol/test/**/*.test.ts"],
@@ -56,7 +56,7 @@ export const testsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
     files.some((file) => file.startsWith(`packages/${name}/`)) ? tests : []
   )
 
-/** The file, below a copy of the checkout, that tells Stryker's processes which changes are in the sample. */
+/** The file below a copy of the checkout that tells Stryker's processes which changes of code are in the sample. */
 export const sampleFile = "sample.json"
 
 export interface Sample {
@@ -67,7 +67,7 @@ export interface Sample {
 /** Reads the sample of changes, in a process whose working directory is the copy of the checkout. */
 export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
 
-/** A place in a file in the numbering of Stryker's plugins, where lines and columns begin at zero. */
+/** A place in a file as Stryker's plugins count it: lines and columns begin at zero. */
 export interface Position {
   readonly line: number
   readonly column: number
@@ -82,7 +82,7 @@ export interface Change {
   readonly replacement: string
 }
 
-/** Returns the identity of Stryker's change, which is the same in all processes. */
+/** Returns the identity of a change of code by Stryker, which is the same in all processes. */
 export const keyOf = ({ file, location: { end, start }, mutatorName, replacement }: Change): string =>
   [file, start.line, start.column, end.line, end.column, mutatorName, replacement].join("\0")
 
@@ -90,8 +90,8 @@ const rankOf = (seed: number, change: Change): string =>
   Crypto.createHash("sha256").update(`${seed}\0${keyOf(change)}`).digest("hex")
 
 /**
- * Returns the changes of code that a seed chooses. A seed chooses the same changes of code each time, and mostly the
- * same after an edit of one file.
+ * Returns the changes of code that a seed chooses. One seed chooses the same changes of code each time, and after an
+ * edit of one file still the same changes in all other files.
  */
 export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number, count: number): ReadonlyArray<C> =>
   changes
@@ -109,13 +109,13 @@ export const made = (text: string, { location: { end, start }, replacement }: Ch
 
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim()
 
-/** The number of characters of the old and of the new text that are shown of a change. */
+/** The number of characters of the old text and of the new text that a report shows of a change of code. */
 const maxShown = 160
 
 const shortened = (text: string): string =>
   text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2 + 3)}` : text
 
-/** Shows a change of code with the lines around it, as `before → after`. */
+/** Formats a change of code with the lines around it as `before → after`. */
 export const shown = (text: string, change: Change): string => {
   const { end, start } = change.location
   const lines = text.split("\n")
@@ -125,7 +125,7 @@ export const shown = (text: string, change: Change): string => {
   return [original, change.replacement].map((part) => shortened(flat(head + part + tail))).join(" → ")
 }
 
-/** A change of code that no test can notice, with the reason. */
+/** A change of code that no test can notice, and the reason why no test can. */
 export interface Equivalent {
   readonly file: string
   readonly shown: string
@@ -133,8 +133,8 @@ export interface Equivalent {
 }
 
 /**
- * Reads the table of changes without effect in docs/mutation.md: rows of `| file | change | reason |` whose change is
- * code.
+ * Reads the table of changes without effect in docs/mutation.md, whose rows are `| file | change | reason |` with the
+ * change as code.
  */
 export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
   Array.from(
@@ -146,7 +146,7 @@ export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
     })
   )
 
-/** Returns the row of docs/mutation.md for one change without effect. */
+/** Returns the row for docs/mutation.md that describes one change without effect. */
 export const row = ({ file, shown, why }: Equivalent): string => {
   const fence = shown.includes("`") ? "``" : "`"
   const pad = fence.length > 1 ? " " : ""

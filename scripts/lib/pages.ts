@@ -65,7 +65,7 @@ export const anchors = (text: string): ReadonlySet<string> => {
   return found
 }
 
-/** Returns the links of the pages that lead to no file or heading, as `page:line target`. */
+/** Returns the links of the pages that lead to no existing file or heading, each as `page:line target`. */
 export const dead = (pages: Pages, exists: (path: string) => boolean): ReadonlyArray<string> =>
   [...pages].flatMap(([page, text]) =>
     links(page, text).filter(({ anchor, path }) => {

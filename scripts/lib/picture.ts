@@ -6,7 +6,7 @@
 export interface Layer {
   /** The contents of a layer of the runtime, as the table of docs/architecture.md describes them. */
   readonly holds: string
-  /** The layers of the runtime that a layer may import, in values and in types. */
+  /** The layers that a layer of the runtime may import: all their exports, or only their types. */
   readonly imports: ReadonlyArray<string>
 }
 

@@ -1,7 +1,7 @@
 /**
  * Finds the sentences of this repository: in comments, pages, test titles and the texts that sources write.
  *
- * Pictures, tables, headings and code are left out, because they hold no sentences.
+ * Pictures, tables, headings and code are left out, because they contain no sentences.
  */
 import { parseSync } from "oxc-parser"
 
@@ -14,11 +14,17 @@ export interface Sentence {
   readonly text: string
   /** The words of a sentence as they are written, code included. */
   readonly written: string
-  /** The sentence before a sentence in its paragraph, as it is written; absent for a first sentence. */
+  /**
+   * The sentence before this sentence in the same paragraph, as it is written; absent for the first sentence of a
+   * paragraph.
+   */
   readonly before?: string
 }
 
-/** A border between two sentences is the end of a sentence before a capital letter, an empty line, or a list item. */
+/**
+ * Matches the borders between sentences: the end of a sentence before a capital letter, an empty line, or a list
+ * item.
+ */
 const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )/g
 
 const minWords = 3
@@ -30,7 +36,7 @@ const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== ""
 
 /** Splits a text into sentences, and keeps the line of each sentence. */
 const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
-  // Code in a text is replaced by characters of the same length, so that positions are equal in the text with and
+  // The code in a text is replaced by as many other characters, so that positions are equal in the text with and
   // without code.
   const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
@@ -54,7 +60,7 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
   for (const { index, 0: border } of text.matchAll(borders)) {
     add(start, index)
     start = index + border.length
-    // An empty line begins a new paragraph, while a list item belongs to the sentence above the list.
+    // An empty line begins a new paragraph, and a list item belongs to the paragraph of the sentence above the list.
     if (/\n\s*\n/.test(border)) before = undefined
   }
   add(start, text.length)
@@ -63,7 +69,10 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
 
 const blank = (text: string) => text.replace(/[^\n]/g, "")
 
-/** Matches the parts of a page that a script draws, because their sentences are checked in the sources. */
+/**
+ * Matches the parts of a page that a script writes, because the language check already reads the sentences of these
+ * parts in the sources.
+ */
 const drawn = /^<!-- \w+: drawn[^]*?^<!-- end of [^]*?-->$/gm
 
 const code = /^ *```[^]*?^ *```.*$/gm
@@ -85,7 +94,7 @@ interface Comment {
   readonly end: number
 }
 
-/** True for a line of a comment that is part of a picture or a table. */
+/** True for a line of a comment that belongs to a picture or a table. */
 const isPicture = (line: string) => /^ {2,}|--?>|^\s*\|/.test(line)
 
 const commentText = (value: string) =>
@@ -117,8 +126,8 @@ const literal = (node: Node): string | undefined => {
 }
 
 /**
- * Returns the name of the function with which a call such as `it`, `describe.skipIf(...)` or `it.effect.each(...)`
- * begins.
+ * Returns the name of the function that a call begins with, such as `it` for `it.effect.each(...)` and `describe` for
+ * `describe.skipIf(...)`.
  */
 const root = (node: unknown): string | undefined => {
   if (!isNode(node)) return undefined
@@ -129,13 +138,16 @@ const root = (node: unknown): string | undefined => {
 const suites: ReadonlySet<string> = new Set(["it", "test", "describe", "layer"])
 
 interface Kept {
-  /** True for a test file, of which only the titles are read; of other sources the comments and texts are read. */
+  /**
+   * True for a test file: the language check reads the titles of a test file, and the comments and texts of other
+   * sources.
+   */
   readonly titles: boolean
 }
 
 /**
- * Finds the sentences of a TypeScript file: the titles of a test file, or else comments, and texts of at least four
- * words.
+ * Finds the sentences of a TypeScript file: the titles of a test file, or the comments and the texts of at least four
+ * words of another file.
  */
 export const ofSource = (file: string, text: string, { titles }: Kept): ReadonlyArray<Sentence> => {
   const { comments, errors, program } = parseSync(file, text)
@@ -164,7 +176,7 @@ export const ofSource = (file: string, text: string, { titles }: Kept): Readonly
     lines = []
   }
   for (const comment of comments as ReadonlyArray<Comment>) {
-    // Line comments belong to one comment if only space stands between them.
+    // Two line comments belong to one comment if only spaces and a line break stand between them.
     const last = lines.at(-1)
     if (last !== undefined && (comment.type === "Block" || /\S|\n.*\n/.test(text.slice(last.end, comment.start)))) {
       flush()

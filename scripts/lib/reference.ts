@@ -6,7 +6,7 @@
  * `_tag`.
  */
 
-/** A type of a public module with its fields, or with the fields of each member of a union by its tag. */
+/** A public type with its fields; for a union, the fields of each member by the tag of the member. */
 export interface Declared {
   readonly fields: ReadonlyArray<string>
   readonly members: ReadonlyMap<string, ReadonlyArray<string>>
@@ -19,7 +19,7 @@ const fieldsOf = (
   ...new Set(Array.from(text.matchAll(new RegExp(`^${indent}readonly (\\w+)\\??:`, "gm")), ([, name]) => name!))
 ]
 
-/** Returns the types of docs/api.txt by `Module.Name`, where the module is named without its package. */
+/** Returns the types in docs/api.txt by their names `Module.Name`, in which the module is named without its package. */
 export const declared = (api: string): ReadonlyMap<string, Declared> => {
   const types = new Map<string, Declared>()
   for (const [, module, text] of api.matchAll(/^## @furrow\/\w+\/(\w+)\n([^]*?)(?=^## |(?![^]))/gm)) {
@@ -41,7 +41,10 @@ interface Table {
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
 }
 
-/** Returns the tables of docs/reference.md below a comment that names a type, with the cells of their rows. */
+/**
+ * Returns the tables of docs/reference.md that stand below a comment with the name of a type, each with the cells of
+ * its rows.
+ */
 export const tables = (page: string): ReadonlyArray<Table> =>
   Array.from(
     page.matchAll(/^<!-- (members|events) of (\S+) -->\n((?:\|.*\n)+)/gm),
@@ -98,7 +101,10 @@ const missingTables = (page: string, types: ReadonlyMap<string, Declared>): Read
     .map(([name]) => `${name}: there is no table for it`)
 }
 
-/** Facts of the sources that docs/reference.md must also contain: bounds with their defaults, variables, exit codes. */
+/**
+ * Facts of the sources that docs/reference.md must contain too: bounds with their defaults, environment variables,
+ * and exit codes.
+ */
 export interface Facts {
   readonly timeouts: ReadonlyMap<string, number>
   readonly variables: ReadonlyArray<string>
@@ -112,7 +118,10 @@ const timeoutProblems = (page: string, { timeouts }: Facts): ReadonlyArray<strin
     .map(([name, millis]) => `Timeouts.${name}: the default is ${millis}, the page says ${said.get(name)}`)
 }
 
-/** Returns everything that is wrong or missing on the page docs/reference.md, one line each. */
+/**
+ * Returns every fault of the page docs/reference.md, one line each: missing facts, and facts that the sources do not
+ * have.
+ */
 export const problems = (page: string, api: string, facts: Facts): ReadonlyArray<string> => {
   const types = declared(api)
   return [
@@ -126,7 +135,10 @@ export const problems = (page: string, api: string, facts: Facts): ReadonlyArray
   ]
 }
 
-/** Reads the facts about bounds, variables and exit codes for docs/reference.md from the text of the sources. */
+/**
+ * Reads the bounds, environment variables and exit codes that docs/reference.md must contain from the text of the
+ * sources.
+ */
 export const factsOf = (
   sources: { readonly timeouts: string; readonly main: string; readonly all: ReadonlyArray<string> }
 ): Facts => {

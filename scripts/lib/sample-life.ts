@@ -1,6 +1,6 @@
 /**
- * The life of an actor as most actors have it: a start, a call, a failure, a stream, a cancel, and an end. The build
- * runs the sample life of an actor to find out which functions of the runtime an actor needs.
+ * The events that happen to most actors in their lives: a start, a call, a failure, a stream, a cancel, and an end.
+ * The build runs the sample life of an actor to find out which functions of the runtime an actor needs.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
@@ -38,7 +38,10 @@ export const ask = Actor.fn("ask", { module: import.meta.url })(() =>
   })))
 )
 
-/** Milliseconds in which the actor can rehearse its first call, and after which the endless call is interrupted. */
+/**
+ * Milliseconds in which the actor can rehearse its first call; after this time the call that never ends is
+ * interrupted.
+ */
 const millis = { rehearsal: 300, call: 20 } as const
 
 NodeActor.runMain(

@@ -1,6 +1,6 @@
 /**
- * Calls that the platform-neutral runtime must not make itself, because they get turns, clocks, random numbers, or
- * fibers without a context. The runtime takes turns, clocks and random numbers from its context, so that a simulation
+ * Finds calls that the platform-neutral runtime must not make, because they get turns, clocks, random numbers or
+ * fibers past the context. The runtime takes turns, clocks and random numbers from its context, so that a simulation
  * decides every order.
  */
 import type { Call } from "./source.ts"
@@ -9,8 +9,8 @@ import type { Call } from "./source.ts"
 const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts", "actor/internal/settings/Log.ts"])
 
 /**
- * The packages to which all rules about forbidden calls apply; packages of platforms follow only the rules with
- * `platforms: true`.
+ * The packages for which all rules about forbidden calls hold; for packages of platforms, only rules with `platforms:
+ * true` hold.
  */
 const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
 const platforms: ReadonlySet<string> = new Set(["node"])

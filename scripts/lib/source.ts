@@ -5,8 +5,8 @@ import * as Fs from "node:fs"
 import { parseSync } from "oxc-parser"
 
 /**
- * The kinds of imports: An import of the kind `value` runs the other module first, `type` is erased, and `lazy` runs
- * the module later. Only an import of the kind `value` can make a cycle.
+ * The kinds of imports: The kind of an import: `value` runs the other module first, `type` is erased by the compiler,
+ * and `lazy` runs the module later. Only imports of the kind `value` can form a cycle.
  */
 export interface Import {
   readonly specifier: string
@@ -20,7 +20,7 @@ export interface Body {
   readonly codeLines: number
 }
 
-/** A call by the text of the called function; the text begins with `new` for a constructor. */
+/** A call in a file, as the text of the called function; for a constructor the text begins with `new`. */
 export interface Call {
   readonly callee: string
   readonly args: number
@@ -45,8 +45,8 @@ interface Node {
 const isNode = (u: unknown): u is Node => typeof u === "object" && u !== null && typeof (u as Node).type === "string"
 
 /**
- * Walks the syntax tree depth first, and passes on the nearest name above a node, because many functions have no name
- * of their own.
+ * Walks the syntax tree depth first, and passes on the nearest name above a node, by which a function without a name
+ * is reported.
  */
 const walk = (node: Node, name: string, visit: (node: Node, name: string) => void): void => {
   visit(node, name)

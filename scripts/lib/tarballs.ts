@@ -7,11 +7,11 @@ import * as Path from "node:path"
 export const root = Path.resolve(import.meta.dirname, "../..")
 export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 
-/** Published packages that contain a command, and no module to import. */
+/** Published packages that contain only a command, and no module to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]
 
-// The command `npm run` passes its own project to child processes by variables. The variables of `npm run` are removed,
-// because the command `npm` that is started here works in another project.
+// The command `npm run` tells child processes its own project, by variables of the environment. The variables that
+// `npm run` sets are removed, because the command `npm` that is started here works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 

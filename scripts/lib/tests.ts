@@ -27,15 +27,15 @@ export const read = (root: string): ReadonlyArray<TestFile> =>
     .sort()
     .map((file) => ({ file, titles: titlesOf(Fs.readFileSync(Path.join(root, file), "utf8")) }))
 
-/** A test that `file: fragment of a title` names, and that was found in the repository. */
+/** A test of the repository that a text of the form `file: fragment of a title` names. */
 export interface Named {
   readonly file: string
   readonly fragment: string
-  /** The titles in the test file that contain the fragment that was searched. */
+  /** The titles in the test file that contain the given fragment of a title. */
   readonly titles: ReadonlyArray<string>
 }
 
-/** Finds the test that `file: fragment` names, or returns the reason why there is none. */
+/** Finds the test that a text of the form `file: fragment` names, or returns the reason why there is no such test. */
 export const named = (test: string, files: ReadonlyArray<TestFile>): Named | string => {
   const colon = test.indexOf(": ")
   if (colon < 0) return `"${test}" is not "file: fragment of a title"`

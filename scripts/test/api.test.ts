@@ -22,7 +22,7 @@ const report = (files: Readonly<Record<string, string>>): string => {
 }
 
 describe("The API report", () => {
-  it("the API report follows a name to its declaration, through other files and names, without comments", () => {
+  it("the API report finds the declaration of a name through other files and other names, and shows the declaration without comments", () => {
     assert.strictEqual(
       report({
         "index.d.ts": `export { one as uno } from "./a.js";\nexport type { Two } from "./a.js";\n`,
@@ -33,7 +33,7 @@ describe("The API report", () => {
     )
   })
 
-  it("the API report shows a value and a type of one name, and the fields of an error", () => {
+  it("the API report shows a value and a type that have one name, and the fields of an error", () => {
     const text = report({
       "index.d.ts": "declare const Lost_base: Fields<{ code: number }>;\n" +
         "export declare class Lost extends Lost_base {\n}\n" +
@@ -43,7 +43,7 @@ describe("The API report", () => {
     assert.include(text, "# Lost\ndeclare const Lost_base: Fields<{ code: number }>;\ndeclare class Lost")
   })
 
-  it("the API report refuses a name without a declaration", () => {
+  it("the API report refuses a name that has no declaration", () => {
     assert.throws(
       () => report({ "index.d.ts": `export { gone } from "./a.js";\n`, "a.d.ts": "export {};\n" }),
       /exports gone, and nothing declares it/

@@ -9,7 +9,7 @@ describe("The pictures of docs/architecture.md", () => {
     assert.strictEqual(Architecture.complete(document), document)
   })
 
-  it("docs/architecture.md shows every layer, and every file that exports a step", () => {
+  it("docs/architecture.md shows every layer of the runtime, and every file that exports the step of a machine", () => {
     const document = Fs.readFileSync(Architecture.file, "utf8")
     for (const name of Object.keys(layers)) assert.include(document, `| \`${name}\` |`)
     const machines = Architecture.machines()
@@ -27,11 +27,11 @@ describe("The pictures of docs/architecture.md", () => {
     assert.strictEqual(Architecture.complete(changed), document)
   })
 
-  it("a page of docs without the comments that mark its pictures is refused, and the error names the missing comment", () => {
+  it("a page without the comments that mark its pictures is refused, and the error names the missing comment", () => {
     assert.throws(() => Architecture.complete("# Architecture"), /must hold "<!-- layers/)
   })
 
-  it("a picture that is taken from a comment keeps its indented lines and its table, and drops the sentences", () => {
+  it("a picture that is drawn from a doc comment keeps the comment's indented lines and table, and drops its sentences", () => {
     const source = `/**
  * A door, as a machine.
  *

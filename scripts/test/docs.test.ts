@@ -17,7 +17,7 @@ describe("A page of the reference", () => {
     )
   })
 
-  it("a page of the reference shows a name from another file with its comment, its example, and the comments of its fields", () => {
+  it("a page of the reference shows a name from another file with the name's comment, its example, and the comments of its fields", () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-docs-"))
     try {
       Fs.writeFileSync(

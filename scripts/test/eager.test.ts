@@ -16,7 +16,7 @@ const all = (code: string, ...functions: ReadonlyArray<string>): ReadonlyArray<R
 const compiled = (code: string): number => new Vm.Script(code).createCachedData().length
 
 describe("The functions of a bundle that are compiled with their file", () => {
-  it("a function that is marked to be compiled early stands in the code cache of a file that has never run", () => {
+  it("a function that is marked for early compilation is in the code cache of a file whose functions have never run", () => {
     const body = "{ let sum = a; for (let i = 0; i < b; i++) sum += i * a - b; return [sum, a, b].join() }"
     const arrow = `(a, b) => ${body}`
     const declared = `function declared(a, b) ${body}`
@@ -27,7 +27,7 @@ describe("The functions of a bundle that are compiled with their file", () => {
     assert.isAbove(both, one + 300)
   })
 
-  it("functions that are marked to be compiled early keep their results and names, also if a function is called above its declaration", () => {
+  it("functions that are marked for early compilation keep their results and names, even if they are called above their declaration", () => {
     const inner = "(x) => x + 1"
     const outer = `function outer(xs) {\nreturn xs.map(${inner}) }`
     const named = "function (x) { return x * 2 }"
@@ -40,7 +40,7 @@ describe("The functions of a bundle that are compiled with their file", () => {
     assert.strictEqual(Vm.runInNewContext(code), "2,outer,8,double,3,later")
   })
 
-  it("the marking of functions to be compiled early leaves methods, accessors and generators unchanged", () => {
+  it("the marking of functions for early compilation leaves methods, accessors and generators unchanged", () => {
     const method = "twice(x) { return 2 * x }"
     const getter = "get one() { return 1 }"
     const code = `class A { ${method} }\nconst o = { ${getter}, f: function* () { yield 3 } };\n` +
@@ -53,7 +53,7 @@ describe("The functions of a bundle that are compiled with their file", () => {
     assert.include(marked, "f: (function* () { yield 3 })")
   })
 
-  it("a coverage report of V8 tells which functions of one file have run", () => {
+  it("a coverage report of V8 tells which functions of a file have run", () => {
     const ran = (startOffset: number, count: number) => ({
       ranges: [{ startOffset, endOffset: startOffset + 10, count }]
     })

@@ -11,7 +11,7 @@ const budget = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/language.json
 const faults = (file: string, text: string) => Language.faultsOf(file, text).map(({ kind, line }) => `${line} ${kind}`)
 
 describe("The language check", () => {
-  it("the language check finds a clause in the place of a noun in comments, and its line", () => {
+  it("the language check reports a comment that begins with a clause in the place of a noun, and names the line", () => {
     const text = `const a = 1
 /**
  * The reader is slow. What it does not read
@@ -63,7 +63,7 @@ fail({ reason: "The actor has ended. Whoever asks again is refused." })
     assert.deepStrictEqual(faults("a.ts", text), ["1 headless", "1 riddle", "3 headless", "3 riddle"])
   })
 
-  it("the language check reads only titles in test files, in every form of a test", () => {
+  it("the language check reads only the titles of test files, in every form in which a test is declared", () => {
     const text = `// Whoever reads this is fine.
 describe("whoever is late", () => {
   it.live("who asks is told so", () => {})
@@ -81,7 +81,7 @@ describe("whoever is late", () => {
     ])
   })
 
-  it("the language check reads paragraphs and list items of pages, but not headings, tables, code and drawn parts", () => {
+  it("the language check reads paragraphs and list items of pages, but no headings, tables, code or parts that a script writes", () => {
     const text = `# What is a page
 
 The page begins. **Nobody** reads it here.
@@ -102,7 +102,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(faults("a.md", text), ["3 headless", "3 riddle", "5 headless"])
   })
 
-  it("a comparison with `so far as` and a word that only begins like a pronoun are no faults", () => {
+  it("the language check accepts a comparison with `so far as`, and a word that only begins like a pronoun", () => {
     assert.deepStrictEqual(
       faults("a.md", "So far as it goes, the actor runs.\n\nWholesale changes of it are fine.\n"),
       []
@@ -112,7 +112,7 @@ Whatever is drawn comes from the sources.
 
   const two = Language.faultsOf("a.md", "What it is stays open.\n\nWhere it is stays open.\n")
 
-  it("a file may have as many language faults as its budget, and a further fault makes the check show all faults of that kind", () => {
+  it("a file may have as many language faults as its budget; one further fault makes the check show all faults of this kind", () => {
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 2, riddle: 0 } }), [])
     assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 1, riddle: 9 } }), [
       "a.md: 2 headless sentences, allowed are 1",
@@ -125,7 +125,7 @@ Whatever is drawn comes from the sources.
     assert.strictEqual(Language.problems(two, { "b.md": { headless: 2, riddle: 0 } }).length, 3)
   })
 
-  it("a budget of language faults only falls, and forgets a file without faults", () => {
+  it("a budget of language faults only falls, and a file without faults loses its budget", () => {
     assert.deepStrictEqual(Language.lower(two, undefined), { "a.md": { headless: 2, riddle: 0 } })
     assert.deepStrictEqual(
       Language.lower(two, { "a.md": { headless: 3, riddle: 1 }, "b.md": { headless: 1, riddle: 0 } }),
@@ -143,18 +143,18 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Object.keys(budget).filter((file) => !Fs.existsSync(Path.join(root, file))), [])
   })
 
-  it("the language check does not count a word in a span of code as a word of the sentence", () => {
+  it("the language check ignores words in a span of code", () => {
     assert.deepStrictEqual(
       faults("a.md", "The rule forbids `nobody` and `who is`.\n\n`What` is a noun of this page.\n"),
       []
     )
   })
 
-  it("the language check keeps the line of each sentence of a page", () => {
+  it("the language check knows the line of each sentence of a page", () => {
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
 
-  it("a seed decides which sentences the language check draws, and a rewritten sentence keeps the other sentences in their order", () => {
+  it("a seed decides which sentences are drawn for a reader, and the draw keeps all sentences that were not rewritten in their order", () => {
     const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
       file: "a.md",
       line: n,
@@ -175,7 +175,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Language.draw([short, { ...sentence(61), place: "text" }], "seed", 10), [])
   })
 
-  it("the language check shows a drawn sentence with its code", () => {
+  it("the language check shows a sentence that was drawn for a reader with the code in it", () => {
     const [sentence] = Prose.ofPage("Calls of `Actor.start` need\na nursery.\n")
     assert.deepInclude(sentence, {
       text: "Calls of `…` need a nursery.",

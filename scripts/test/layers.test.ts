@@ -26,7 +26,7 @@ const check = (files: Readonly<Record<string, string>>) => {
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
 
 describe("The layers check", () => {
-  it("the layers check accepts an import of a lower layer of the runtime, for values and types", () => {
+  it("the layers check accepts an import of a lower layer of the runtime, for values and for types", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/index.ts": `export * as Portal from "./internal/portal/Portal.ts"`,
@@ -39,7 +39,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("the layers check fails for an import of a higher layer of the runtime, even of a type", () => {
+  it("the layers check fails for an import of a higher layer of the runtime, even for an import of a type", () => {
     assert.deepStrictEqual(
       check({
         "actor/src/internal/portal/Portal.ts": `export type P = 1`,
@@ -114,7 +114,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("the layers check finds an internal folder closed if only the sources may import it, and open otherwise", () => {
+  it("the layers check knows which packages let other packages import their folder `internal`, and which let only the sources import it", () => {
     const withExport = (target: unknown) =>
       check({
         "actor/package.json": JSON.stringify({ exports: { "./*": "./dist/*.js", "./internal/*": target } }),
@@ -130,7 +130,7 @@ describe("The layers check", () => {
     assert.deepStrictEqual(withExport(undefined), [open])
   })
 
-  it("the layers check fails for a published package that imports an internal module of another package, but not for a private package", () => {
+  it("the layers check fails for a published package that imports another package's internal module, and accepts this import in a private package", () => {
     const files = (name: string) => ({ [`${name}/src/A.ts`]: `import "@furrow/actor/internal/portal/Portal"` })
     assert.deepStrictEqual(check(files("attack")), [])
     assert.deepStrictEqual(check(files("node")), [
@@ -139,7 +139,7 @@ describe("The layers check", () => {
     ])
   })
 
-  it("the layers check fails for a call of the runtime that bypasses its context, and the problem names the alternative", () => {
+  it("the layers check fails for a call of the runtime that bypasses its context, and the problem names the call to make instead", () => {
     const calls = `import * as Effect from "effect/Effect"
 export const a = () => Promise.resolve().then(() => 1)
 export const b = () => { queueMicrotask(a); globalThis.setImmediate(a); setTimeout(a, 0) }

@@ -21,7 +21,7 @@ const lock = {
 }
 
 describe("The lock script", () => {
-  it("the lock script adds absent platform builds to a lock file, each with its platform", () => {
+  it("the lock script adds missing platform builds of packages to a lock file, each with its platform", () => {
     assert.deepStrictEqual(missing(lock), [
       ["node_modules/@tool/linux-x64-musl", {
         version: "1.0.0",
@@ -42,7 +42,7 @@ describe("The lock script", () => {
     assert.deepStrictEqual(missing(complete(lock)), [])
   })
 
-  it("the lock script places each build of a tool in two versions beside the version to which it belongs", () => {
+  it("the lock script puts the platform builds of a tool with two versions beside the version to which each build belongs", () => {
     const tool = { version: "1.0.0", optionalDependencies: { "@tool/linux-x64-musl": "1.0.0" } }
     const older = { version: "0.9.0", optionalDependencies: { "@tool/linux-x64-musl": "0.9.0" } }
     const both = {
@@ -73,7 +73,7 @@ describe("The lock script", () => {
     assert.deepStrictEqual(resolved(tied), ["node_modules/a"])
   })
 
-  it("the lock script makes no entry for a missing dependency without a recognisable platform", () => {
+  it("the lock script makes no entry for a missing dependency whose name shows no platform", () => {
     assert.throws(
       () => missing({ packages: { "node_modules/a": { optionalDependencies: { fast: "1.0.0" } } } }),
       /by hand/

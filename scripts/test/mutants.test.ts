@@ -26,7 +26,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
 describe("A mutant of the code", () => {
-  it("a mutant is found by its text in a folder, whatever the layout of the text", () => {
+  it("a mutant finds the text that it replaces in a folder, whatever the layout of the text", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual(Array.from(ready[0]!.changed), [
@@ -34,7 +34,7 @@ describe("A mutant of the code", () => {
     ])
   })
 
-  it("a mutant can change several places, and inserts its replacement unchanged", () => {
+  it("a mutant can change several places of the code, and inserts its replacement unchanged", () => {
     const second = { in: "packages/a/src/deep/two.ts", find: "const count = 2", replace: "const count = '$&'" }
     const { ready } = prepared({ ...mutant, edits: [edit, second] })
     assert.deepStrictEqual(
@@ -44,7 +44,7 @@ describe("A mutant of the code", () => {
     assert.strictEqual(ready[0]!.changed.size, 2)
   })
 
-  it("a mutant is stale where its text is missing or occurs twice, and the problem names the places", () => {
+  it("a mutant is stale if the text that it replaces is missing or occurs twice, and the problem names the places", () => {
     const gone = { ...edit, find: "return product(a, 1)" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [gone] }).problems, [
       `m: stale: "return product(a, 1)" is 0 times in packages/a/src`
@@ -55,14 +55,14 @@ describe("A mutant of the code", () => {
     ])
   })
 
-  it("a mutant does not match in the middle of a word", () => {
+  it("a mutant's text does not match in the middle of a word", () => {
     const words = { in: "packages/a/src", find: "const count = 2", replace: "" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [words] }).problems, [])
     assert.isFalse(Mutants.pattern("onst count").test("const count"))
     assert.isFalse(Mutants.pattern("const count").test("const counter"))
   })
 
-  it("a mutant names an existing test that is about the broken promise", () => {
+  it("a mutant names an existing test that is about the promise which the mutant breaks", () => {
     const broken = (change: object) => prepared({ ...mutant, edits: [edit], ...change }).problems
     assert.deepStrictEqual(broken({ test: "one: two is one more" }), [
       `m: packages/a/test/one.test.ts has no test "two is one more"`
@@ -77,7 +77,7 @@ describe("A mutant of the code", () => {
     assert.match(broken({ violates: "everything" })[0]!, /is no row of docs\/parity.md, no guarantee/)
   })
 
-  it("a mutant must have every field and no other field, and must change something", () => {
+  it("a mutant must have every field of mutants and no other field, and must change something", () => {
     assert.deepStrictEqual(prepare(new Map([["m", "{"]]), sources, tests, parity).problems.length, 1)
     assert.deepStrictEqual(prepared({ ...mutant }).problems, ["m: needs edits, a list of { in, find, replace }"])
     assert.deepStrictEqual(prepared({ ...mutant, edits: [edit], file: "x" }).problems, ["m: has unknown fields: file"])
@@ -86,7 +86,7 @@ describe("A mutant of the code", () => {
     assert.deepStrictEqual(prepared({ ...mutant, edits: [same] }).problems, ["m: changes nothing"])
   })
 
-  it("a mutant is killed only by a test that passes without the mutant", () => {
+  it("a mutant counts as killed only by a test that passes without the mutant", () => {
     assert.strictEqual(judge("passed", "failed"), "killed")
     assert.strictEqual(judge("passed", "hung"), "killed")
     assert.strictEqual(judge("passed", "passed"), "SURVIVED")
@@ -148,8 +148,8 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false
 }
 
-describe("A part of the mutants that a run selects", () => {
-  it("the parts of the mutants contain each mutant once, and an impossible part is refused", () => {
+describe("The mutants that a run selects", () => {
+  it("the parts into which the mutants are divided contain each mutant once, and an impossible part is refused", () => {
     const places = Array.from({ length: 10 }, (_, place) => place)
     const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
     assert.deepStrictEqual(parts, [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]])
@@ -203,7 +203,7 @@ describe("The run of all mutants", () => {
     }
   )
 
-  it("the run of all mutants counts a test that never ends as killed, ends its worker, and goes on", {
+  it("the run of all mutants counts a mutant as killed if its test never ends, ends the test's worker, and goes on", {
     timeout: 120_000
   }, async () => {
     const at = checkout()
@@ -239,7 +239,7 @@ describe("The run of all mutants", () => {
     }
   })
 
-  it("the run of all mutants copies workspace links as links into the copy", () => {
+  it("the run of all mutants copies links between workspaces as links into the copy", () => {
     const at = checkout()
     const made = copy(at)
     try {

@@ -36,7 +36,7 @@ describe("A sample of code changes for the mutation test", () => {
     assert.notDeepEqual(Mutation.sample(all, 2, 50), first)
   })
 
-  it("a sample of code changes stays the same in one file when another file changes", () => {
+  it("a sample of code changes in one file stays the same when another file changes", () => {
     const of = (changes: ReadonlyArray<Mutation.Change>) =>
       Mutation.sample(changes, 1, 200).filter(({ file }) => file.endsWith("a.ts"))
     assert.deepStrictEqual(of(all), of(many("packages/a/src/a.ts")))
@@ -44,13 +44,13 @@ describe("A sample of code changes for the mutation test", () => {
 })
 
 describe("A code change by the mutation test", () => {
-  it("a change by the mutation test is applied to the text, also over several lines", () => {
+  it("a change by the mutation test is applied to the text of its file, also over several lines", () => {
     assert.strictEqual(Mutation.made(text, change("a > 0", "true")), text.replace("a > 0", "true"))
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(Mutation.made(text, block), "const a = 1\nconst isBoth = () => undefined\n")
   })
 
-  it("a change by the mutation test is shown with the lines around it", () => {
+  it("a change by the mutation test is shown with the lines of code around it", () => {
     assert.strictEqual(Mutation.shown(text, change("a > 0", "true")), ") => a > 0 || b > 0 → ) => true || b > 0")
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(
@@ -66,7 +66,7 @@ describe("A code change by the mutation test", () => {
     }
   })
 
-  it("a change by the mutation test counts as killed or survived, but not where it does not compile or cannot be noticed", () => {
+  it("a change by the mutation test counts as killed or survived, unless it does not compile or no test can notice it", () => {
     const judged = (...fates: ReadonlyArray<Judged["fate"]>): ReadonlyArray<Judged> =>
       fates.map((fate) => ({ change: change("a > 0", "true"), fate, shown: "", why: "" }))
     assert.strictEqual(scoreOf(judged("killed", "killed", "killed", "SURVIVED", "compiler", "equivalent")), 75)
@@ -75,7 +75,7 @@ describe("A code change by the mutation test", () => {
 })
 
 describe("The page docs/mutation.md", () => {
-  it("the page docs/mutation.md gives reasons only for changes of code that exists", () => {
+  it("the page docs/mutation.md gives reasons only for changes that are possible in the present code", () => {
     const rows = Mutation.equivalents(Fs.readFileSync(Path.join(root, document), "utf8"))
     assert.isAbove(rows.length, 0)
     for (const { file, shown } of rows) {
@@ -94,7 +94,7 @@ describe("The page docs/mutation.md", () => {
     }
   })
 
-  it("each run of the mutation test names tests that exist", () => {
+  it("each run of the mutation test names test files that exist", () => {
     for (const glob of Mutation.testsOf(Mutation.changedFiles(root))) {
       assert.isAbove(Fs.globSync(glob, { cwd: root }).length, 0, glob)
     }

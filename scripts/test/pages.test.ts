@@ -31,7 +31,7 @@ describe("The links of this repository's pages", () => {
     )
   })
 
-  it("the check of links reads absolute links into this repository, and skips links to other sites and in code", () => {
+  it("the check of links reads absolute links into this repository, and skips links to other sites and links in code", () => {
     assert.deepStrictEqual(
       dead({
         "packages/a/README.md": `[a](https://github.com/furrow-effect/furrow/blob/main/docs/a.md)

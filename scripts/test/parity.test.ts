@@ -12,7 +12,7 @@ const instead = (id: string, line: string) =>
   problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
 
 describe("The check of docs/parity.md", () => {
-  it("every row of the parity page has a fate, and kept or changed rows name tests that exist", () =>
+  it("every row of docs/parity.md has a fate, and a row that is kept or changed names tests that exist", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 
   it("the check of docs/parity.md reports a missing or repeated row, an unknown fate, a riddle, and a test that does not exist", () => {

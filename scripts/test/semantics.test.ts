@@ -10,7 +10,7 @@ const rows = Array.from({ length: 15 }, (_, i) => `26.1 row ${i + 1}: a`)
 const file = "packages/actor/test/a.test.ts"
 
 describe("The guarantees of docs/semantics.md", () => {
-  it("each guarantee of docs/semantics.md has a test, and each guarantee that a test names exists", () =>
+  it("each guarantee of docs/semantics.md has a test, and each guarantee that a title names exists", () =>
     assert.deepStrictEqual(problems(Fs.readFileSync(Path.join(root, document), "utf8"), read(root)), []))
 
   it("the check of docs/semantics.md reports a guarantee without a test, a missing guarantee, and a guarantee out of order", () => {
@@ -23,7 +23,7 @@ describe("The guarantees of docs/semantics.md", () => {
     ])
   })
 
-  it("the check of docs/semantics.md reports a row of the table of cancellation without a test, and a test without its row", () => {
+  it("the check of docs/semantics.md reports a row of the table of cancellation without a test, and a test of a row that does not exist", () => {
     assert.deepStrictEqual(problems(table.replace("| 4 |", "| x |"), [{ file, titles: rows.slice(1) }]), [
       `no test's title says "26.1 row 1"`,
       `no test's title says "26.1 row 16"`,

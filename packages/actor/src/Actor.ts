@@ -2,8 +2,8 @@
  * The main module of Furrow: a program defines what an actor can do, starts actors under an owner, and calls them.
  *
  * Every actor has an owner. `runInActor` and `streamInActor` own the actor that they start as long as they run; a
- * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. An owner that ends first
- * ends the actors that it owns.
+ * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. When an owner ends before
+ * its actors, these actors end with the owner.
  *
  * @since 0.1.0
  */
@@ -98,7 +98,7 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
   readonly listed?: Listing | undefined
 }
 
-/** Starts a child of the calling actor, which is the same work for every kind of owner. */
+/** Starts a child of the calling actor, whether a nursery, a Scope or a single call will own the child. */
 const startChild = (
   local: LocalActor,
   name: string,
@@ -111,7 +111,7 @@ const startChild = (
     : Effect.die(error)
 }
 
-/** Returns the endpoints that a portal exposes, with the module of each endpoint. */
+/** Returns the endpoints that an actor exposes, with the module of each endpoint. */
 const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
   new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 
@@ -138,8 +138,8 @@ const portalOfAny = (
  * otherwise fails with `SpawnFailed` or `NameTaken`. The nursery of an actor fails if the actor is lost after its
  * start.
  *
- * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery waits for the
- * actor instead: the actor must end by itself or be cancelled through its portal.
+ * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery does not cancel
+ * the actor, but waits until the actor ends by itself or is cancelled through its portal.
  *
  * @example
  * ```ts
@@ -234,8 +234,8 @@ export const startScoped: {
 type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
 /**
- * Starts an actor that only `use` needs, and ends the actor whatever the result of `use` is. An interruption of the
- * caller ends the actor at once.
+ * Starts an actor for the function `use`, and ends the actor when the effect of `use` has succeeded, failed or been
+ * interrupted. An interrupted caller ends the actor at once.
  */
 const inOwnActor = <A>(
   local: LocalActor,
@@ -466,8 +466,7 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
  * number counts milliseconds.
  *
  * Every call inside the effect of `Actor.timeout` carries the remaining time, so an actor three hops away knows its
- * deadline (`Timeouts.Deadline`). A deadline that is already in force stays in force if it passes before the new
- * deadline.
+ * deadline (`Timeouts.Deadline`). An earlier deadline that an outer `Actor.timeout` has set stays in force.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Finds actors by name: the functions of `Registry` ask the tree's Discovery from every actor, and parents report their
- * children to the Discovery.
+ * Finds actors by name. The functions of `Registry` ask the Discovery of the tree, whichever actor calls them, and
+ * parents report their children to the Discovery.
  *
  * The default Discovery is the tree's own registrar (`layerTree`). A Discovery that a program supplies by a Layer uses
  * the tree's own registrar, which still decides about the names of its tree. A Discovery lives only in the root, and

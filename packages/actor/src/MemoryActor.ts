@@ -4,9 +4,9 @@
  * Actors in memory are for tests, and for programs that want the semantics without the processes. Actors in memory
  * behave to each other like actors in processes: values cross through codecs, a cancel is acknowledged, and an actor
  * can be lost. Timeouts of actors in memory use the program's own Clock, so a whole tree can run under TestClock.
- * Actors in memory lack the isolation of processes. A blocked event loop blocks every actor in memory. A kill of an
- * actor in memory interrupts its fibers: the finalizers run, and no other code waits for these finalizers. An actor in
- * memory leaves in order at SIGTERM, as an actor in a process does.
+ * Actors in memory lack the isolation of processes. A blocked event loop blocks every actor in memory. A kill
+ * interrupts the fibers of an actor in memory: the actor's finalizers run, but no code waits for these finalizers. An
+ * actor in memory leaves in order at SIGTERM, as an actor in a process does.
  *
  * @since 0.1.0
  */
@@ -104,8 +104,9 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // An actor in memory closes its end of the connection only after its last word, which may still be on its way. A
-      // killed actor sends and receives nothing more: its handlers are interrupted, and no new handler starts.
+      // An ended actor in memory ends its half of the connection, and does not cut the connection, so that its last
+      // word still arrives. A killed actor sends and receives nothing more: its handlers are interrupted, and no new
+      // handler starts.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
@@ -172,7 +173,7 @@ export type Between = (process: ProcessHandle) => ProcessHandle
 export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportDriver["Service"]
 
 /**
- * Options of a root in memory, and the functions that tests put around its actors.
+ * The options of a root in memory, with functions by which a test changes process handles and the transport.
  *
  * @category models
  * @since 0.1.0
@@ -291,7 +292,7 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
-    // A spawner of the program wraps the spawner in memory, and the platform's own spawner is not used.
+    // A Spawner in the context wraps the spawner in memory, and starts no processes.
     const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),
@@ -313,9 +314,10 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
 
 /**
  * The runtime of a root whose actors are fibers of the calling process, such as `MemoryActor.layer({ name: "shop" })`.
- * The runtime of `MemoryActor.layer` uses a Transport or a Discovery from the context, and keeps the whole tree in
- * memory without them. From a Spawner in the context `MemoryActor.layer` uses only the wrapper that a program wrote
- * with `Spawner.portable`. The wrapper of a program is put around the spawner in memory, and no process is started.
+ * The runtime of `MemoryActor.layer` uses a Transport or a Discovery from the context. If the context has neither a
+ * Transport nor a Discovery, the whole tree stays in memory. From a Spawner in the context `MemoryActor.layer` uses
+ * only the wrapper that a program wrote with `Spawner.portable`. The spawner that a program wrote wraps the spawner in
+ * memory, so no process is started.
  *
  * @example
  * ```ts

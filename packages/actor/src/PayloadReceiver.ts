@@ -4,7 +4,7 @@
  *
  * `stream.receiving(receiver)` puts a receiver in force on a stream until the Scope closes, as `narrow` does with a
  * schema; the innermost receiver decides. `portal.stream(call, { receiver })` gives a receiver to a one-way stream. A
- * receiver does not decide about a first value or a result: these values fail their dialog if they do not match their
+ * receiver does not decide about the first value or the result of a dialog: they fail the dialog if they break their
  * schema.
  *
  * @since 0.1.0

@@ -59,13 +59,13 @@ type AnyImplemented = Implemented<AnyEndpoint>
 export interface TaskOptions {
   /**
    * The time that a task may take, including the task's wait for a worker. At the deadline of a task its caller
-   * continues with `TaskTimeout`, whatever the worker does. A worker that does not let go of the overdue task is
+   * continues with `TaskTimeout`, whatever the worker does. A worker that does not let go of an overdue task is
    * replaced. A task has no deadline by default.
    */
   readonly within?: Duration.Input | undefined
   /**
-   * Tasks with one key go to one worker as long as that worker lives, and wait for the worker if it is busy. A task
-   * without a key goes to any worker.
+   * Tasks with the same key go to the same worker as long as that worker lives, and wait while the worker is busy. A
+   * task without a key goes to any worker.
    */
   readonly key?: string | undefined
   /**
@@ -83,19 +83,20 @@ export interface TaskOptions {
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
   /**
-   * True when the answers of a map come in the order of their items. If `ordered` is false, each answer comes when its
+   * True when the answers of `map` come in the order of the items. If `ordered` is false, each answer comes when its
    * task is completed. Default: true.
    */
   readonly ordered?: boolean | undefined
   /**
-   * The number of tasks of a map that run at the same time. By default a map runs as many tasks at the same time as all
-   * workers have room for.
+   * The number of tasks of one `map` that run at the same time. By default `map` runs as many tasks at the same time as
+   * all workers have room for.
    */
   readonly concurrency?: number | undefined
-  /** Returns, for an item of a map, the key of the item's task. */
+  /** Returns the key of the task that `map` runs for an item. */
   readonly key?: ((item: I) => string) | undefined
   /**
-   * A callback of a map after each completed item, with the number of completed items and the number of items in work.
+   * A callback that `map` calls after each completed item, with the number of completed items and the number of items
+   * in work.
    */
   readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
 }
@@ -139,9 +140,9 @@ export interface Pool<in X> {
     options?: Omit<TaskOptions, "retries">
   ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
   /**
-   * Runs a call for each item; as many of these calls run at the same time as the workers have room for. The tasks of a
-   * map may wait even when the queue is full, because a map reads no more items than it works on. The first task of a
-   * map that fails also fails the map's stream of answers.
+   * Runs a call for each item; as many of these calls run at the same time as the workers have room for. The tasks of
+   * `map` may wait even when the pool's queue is full, because `map` reads no more items than it works on. The first
+   * failure of a task of `map` also fails the stream of answers.
    */
   readonly map: <
     I,
@@ -180,7 +181,7 @@ const progressOf = (report: (progress: { readonly done: number; readonly running
 }
 
 /**
- * A program without type checks may pass a body that returns no Effect; such a body ends at once, which frees its
+ * If a program without type checks gives a task a body that returns no Effect, the task fails at once, which frees its
  * worker.
  */
 const effectOf = (given: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
@@ -408,7 +409,8 @@ export const Service = <Self>(): MakeService<Self> =>
  * with the given options. A client over a pool is like a client of `Actor.rpcClient`, but its requests may also fail
  * with `PoolFull` and `TaskTimeout`.
  *
- * The handlers of a group are built once in each worker, and each worker sees the client as one client.
+ * The handlers of an RpcGroup are built once in each worker. Every worker treats all requests of a client as requests
+ * of the same client.
  *
  * @example
  * ```ts
@@ -439,14 +441,17 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
 export interface PromisePool<in X> {
   readonly "~furrow/PromisePool": (_: X) => void
   /**
-   * Runs a call on a worker of the pool. Aborting the `signal` of a call interrupts the call. The promise of the call
-   * is rejected with the signal's reason once the worker has let go of the task.
+   * Runs a call on a worker of the pool. Aborting the `signal` of a call interrupts the call. The promise of an aborted
+   * call is rejected with the signal's reason once the worker has let go of the call's task.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
     options?: TaskOptions & { readonly signal?: Promises.Signal | undefined }
   ) => Promise<Success<C>>
-  /** Reads a stream: `for await`. Leaving the loop over the stream stops the producer of the stream. */
+  /**
+   * Reads a stream: `for await`. A consumer that leaves the loop over a stream stops the stream's producer in the
+   * worker.
+   */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<TaskOptions, "key"> & { readonly signal?: Promises.Signal | undefined }
@@ -462,8 +467,8 @@ export interface PromisePool<in X> {
 }
 
 /**
- * Gives a pool in the form of promises and async iterables. A pool of promises uses the clock and the loggers of the
- * given pool, and ends with the Scope of this pool.
+ * Gives a pool in the form of promises and async iterables. A `PromisePool` uses the clock and the loggers of the pool
+ * from which it is made, and ends with that pool's Scope.
  *
  * @example
  * ```ts

@@ -3,8 +3,8 @@
  * moment it is ready until it ends. Names are shared unless an actor asks for a name of its own
  * (`Actor.start(name, { unique: true })`).
  *
- * The root serves the registry like any other Service. The registry only lists actors: each portal that the registry
- * helps to open has a connection between its two actors alone.
+ * The root serves the registry like any other Service. The registry only lists actors. A portal to a listed actor uses
+ * a direct connection between the two actors, which bypasses the registry.
  *
  * @since 0.1.0
  */
@@ -71,7 +71,8 @@ const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   })
 
 /**
- * Opens a portal to the actor of a registry entry; none if the actor is gone, which is reported to the registry.
+ * Opens a portal to the actor of a registry entry. If the actor of the entry is gone, `open` returns none, and reports
+ * the missing actor to the registry.
  */
 const open = (
   local: LocalActor,
@@ -91,9 +92,10 @@ const open = (
   })
 
 /**
- * Opens a portal to the first actor of the registry entries that is alive and is what the search expects. `first` tries
- * the registry entries one after the other, because each attempt costs a connection. When no registry entry leads to a
- * living actor, `first` fails with the reason why the actor of the first entry was not reached.
+ * Opens a portal to the first actor among registry entries that is alive, and that has the Service or the endpoints of
+ * the search. `first` tries the registry entries one after the other, because each attempt costs a connection. When no
+ * registry entry leads to a living actor, `first` fails with the reason why the actor of the first entry was not
+ * reached.
  */
 const first = (
   local: LocalActor,
@@ -254,8 +256,8 @@ export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
  * again when it dies, at most 3 times within 5 seconds. Portals to a shared actor survive a restart as portals to a
  * supervised actor do.
  *
- * An actor of the same Service and name that another owner has started is also found. A shared actor that another owner
- * has started ends when this owner ends it.
+ * `findOrStart` also finds an actor of the same Service and name that another owner has started. A found actor that has
+ * another owner ends when this other owner ends it.
  *
  * A failed start of a shared actor fails with the same error for all callers that wait for the actor, and the next
  * caller tries again. The error `NameTaken` of `findOrStart` says that an actor of another Service has the name. A
@@ -317,7 +319,8 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // A share of a shared actor that has ended for good is useless, so `opened` gives the share back and asks again.
+    // A share of a shared actor that has ended for good is useless, so `opened` gives it back, and asks the root for
+    // the actor again.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
@@ -374,8 +377,8 @@ export const list = (
 
 /**
  * Watches the registry: the stream gives first all listed actors (`Snapshot`), then each actor that is added (`Up`) or
- * removed (`Down`), in order. A reader that falls far behind gets a new `Snapshot` instead of the changes that it
- * missed.
+ * removed (`Down`), in order. A watcher of the registry that falls far behind gets a new `Snapshot` instead of the
+ * changes that it missed.
  *
  * @example
  * ```ts
@@ -415,9 +418,9 @@ export interface TreeRegistry {
 
 /**
  * Returns the registry of the tree whose root listens at the given address, or at one of several addresses. The root
- * that `Registry.at` asks needs no relation to the calling actor's tree and no engine. A root that `Registry.at` can
- * reach listens at a known place (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`). The
- * tree that calls `Registry.at` and the tree that it asks have one secret (`credentials`).
+ * that `Registry.at` asks may belong to any tree, and needs no engine. A root that `Registry.at` can reach listens at a
+ * known place (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`). The tree of the actor
+ * that calls `Registry.at` and the tree of the asked root must have the same secret (`credentials`).
  *
  * `Registry.at` fails with `ActorUnreachable` if no root with the same secret answers at the address within
  * `Timeouts.connect`. The registry of another tree leaves out actors that are listed only for their own tree.
@@ -451,9 +454,9 @@ export const at = (
   )
 
 /**
- * The addresses of the root of this tree, which `Registry.at` takes in another tree. The root of a tree begins to
- * listen when its addresses are first asked for. `Registry.addresses` fails with `ActorUnreachable` if the root cannot
- * listen.
+ * The addresses of this tree's root, which a program in another tree gives to `Registry.at`. The root of a tree begins
+ * to listen when its addresses are first asked for. `Registry.addresses` fails with `ActorUnreachable` if the root
+ * cannot listen.
  *
  * @example
  * ```ts

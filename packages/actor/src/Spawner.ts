@@ -2,8 +2,8 @@
  * The plan of a spawner, by which the root and every actor of a tree start actors.
  *
  * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap the platform's spawner
- * with a spawner of its own (`Spawner.portable`), which sees every start. The program's spawner asks the
- * `NativeSpawner` of its process to carry the start out.
+ * with a spawner of its own (`Spawner.portable`), which sees every start. A spawner that wraps the platform's spawner
+ * starts an actor by a request to the `NativeSpawner` of its process.
  *
  * @since 0.1.0
  */

@@ -2,7 +2,8 @@
  * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans
  * and metrics, and the root sends the logs of all actors, so nothing is sent twice.
  *
- * An actor loads an exporter only if its tree has an exporter. In a tree without an exporter, calls make no spans.
+ * An actor loads the code of an exporter only if the options of its tree's root name an exporter. In a tree without an
+ * exporter, calls make no spans.
  *
  * @since 0.2.0
  */

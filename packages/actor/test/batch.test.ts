@@ -19,7 +19,7 @@ const read = (portal: Actor.Portal<typeof oneByOne>, call: ReturnType<typeof one
   })
 
 describe("A stream whose source emits one item at a time", () => {
-  it.effect("a stream sends items that its source emits one at a time in chunks, and in order", () =>
+  it.effect("a stream sends, in order and in chunks, the items that its source emits one at a time", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       const { received } = (yield* frank.statistics).channel
@@ -55,7 +55,7 @@ describe("A stream whose source emits one item at a time", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("items of a stream before an item that does not match arrive, followed by PayloadInvalid, even if the producer pauses", () =>
+  it.effect("a reader gets the items of a stream before its first invalid item, then PayloadInvalid, even if the producer pauses", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })
       for (const then of ["end", "hang", "fail"] as const) {

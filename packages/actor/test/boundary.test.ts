@@ -56,7 +56,7 @@ describe("The checks of payloads on both sides of a connection", () => {
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a schema check that throws becomes PayloadInvalid with its error, at the caller, at the callee and in a narrower schema", () =>
+  it.effect("a check of a schema that throws makes PayloadInvalid with the thrown error, at the caller, at the callee and in a narrowed stream", () =>
     Actor.nursery(Effect.gen(function*() {
       const says = `Code of the schema has thrown: Full {"shelf":3}`
       const frank = yield* Actor.start("frank", { expose: [stored, fetched, chat] })
@@ -79,7 +79,7 @@ describe("The checks of payloads on both sides of a connection", () => {
       assert.strictEqual(narrowed.issue, says)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a result that does not match its schema fails the call with PayloadInvalid of the callee", () =>
+  it.effect("a result that does not match its schema fails the call with a PayloadInvalid whose side is the callee", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lie, times] })
       const error = yield* Effect.flip(frank.run(lie()))
@@ -98,7 +98,7 @@ describe("The checks of payloads on both sides of a connection", () => {
       assert.strictEqual(answer, "ten")
     }))
 
-  it.effect("an item that does not match its schema ends the stream with PayloadInvalid, after the matching items before it", () =>
+  it.effect("an item that does not match its schema ends the stream with PayloadInvalid, after the reader got the matching items before it", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lieLater] })
       const seen: Array<number> = []

@@ -12,7 +12,7 @@ import { drained, pass, settle } from "./support/Time.ts"
 const { say } = Journal
 
 describe("The bounds of the wait for a cancelled call", () => {
-  it.effect("G12: a finalizer that never ends delays an interrupted caller for Timeouts.cancel, and its dialog stays listed as stuck", () =>
+  it.effect("G12: a callee whose finalizer never ends delays its interrupted caller for Timeouts.cancel, and the dialog stays listed as stuck", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const events = yield* collectEvents

@@ -127,7 +127,7 @@ describe("A transport that breaks its duties", () => {
     "whose dials throws": [{ dials: thrown }, /a transport threw when asked whether it dials: out of luck/]
   }
   for (const [title, [change, expected]] of Object.entries(ways)) {
-    it.live(`a transport ${title} fails each dial with an error that names the reason`, () =>
+    it.live(`a transport ${title} fails each dial with an error that names the fault of the transport`, () =>
       inTime(Effect.gen(function*() {
         doing = change
         assert.match(yield* Effect.provide(call, layer), expected)
@@ -141,7 +141,7 @@ describe("A transport that breaks its duties", () => {
     })))
 })
 
-describe("A Discovery of a root that does not answer", () => {
+describe("A root's Discovery that does not answer", () => {
   const over = (change: (below: Discovery.Directory) => Discovery.Directory) =>
     MemoryActor.layer.pipe(Layer.provide(
       Layer.effect(

@@ -49,7 +49,7 @@ describe("Calls of an actor's endpoints", () => {
       assert.deepStrictEqual(busy, new Calls.Busy({ until: 5 }))
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a typed error of a call is caught by its tag, and its cause contains no other reason", () =>
+  it.effect("a typed error of a call is caught by its tag, and is the only reason in the Cause of the call", () =>
     Effect.gen(function*() {
       const call = Actor.runInActor(isPrime({ n: 1 }))
       assert.strictEqual(yield* Effect.catchTag(call, "TooSmall", ({ n }) => Effect.succeed(n)), 1)
@@ -83,7 +83,7 @@ describe("Calls of an actor's endpoints", () => {
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G36: bytes, dates, maps, sets, options and missing keys cross unchanged in both directions", () =>
+  it.effect("G36: bytes, dates, maps, sets, options and structs without an optional key arrive unchanged, as payload and as answer", () =>
     Effect.gen(function*() {
       const everything: typeof Calls.Everything.Type = {
         bytes: new Uint8Array([0, 255, 7]),
@@ -115,7 +115,7 @@ describe("Calls of an actor's endpoints", () => {
       assert.strictEqual(yield* frank.run(maybe({ is: true })), 1)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("a field with a default may be left out of a payload, whether the call runs in this process or in an actor", () =>
+  it.effect("a field with a default may be left out of a call's payload, whether the call runs in this process or in an actor", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* times({ n: 4 }), 8)
       assert.strictEqual(yield* Actor.runInActor(times({ n: 4 })), 8)

@@ -85,7 +85,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
 
 describe("A peer that breaks rules of the protocol", () => {
   it.effect.each(words)(
-    "a peer that says $0 breaks $1: every open call of both sides fails, and its error names the side",
+    "a peer that says $0 breaks $1: every open call of both sides fails, and each error names the side that broke the rule",
     ([, rule, said]) =>
       Effect.gen(function*() {
         const [left, right] = yield* crowded
@@ -128,7 +128,7 @@ describe("A peer that breaks rules of the protocol", () => {
       })
   )
 
-  it.effect("a channel reads and sends no word after a violation", () =>
+  it.effect("a PeerChannel reads and sends no word after a violation", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -140,7 +140,7 @@ describe("A peer that breaks rules of the protocol", () => {
       assert.deepStrictEqual(left.channel.snapshot().sent, sent)
     }))
 
-  it.effect("a dialog that is opened on a closed channel is told the reason at once", () =>
+  it.effect("a dialog that is opened on a closed connection learns at once why the connection was closed", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       right.channel.send(last(99))
@@ -183,7 +183,7 @@ describe("A peer whose words come late", () => {
       }
     }))
 
-  it.effect("a channel answers Ping, and accepts Pong", () =>
+  it.effect("a PeerChannel answers Ping, and accepts Pong", () =>
     Effect.gen(function*() {
       const peer = raw(dialler("left"))
       peer.say(acceptorWord())
@@ -206,7 +206,7 @@ describe("A peer whose words come late", () => {
 })
 
 describe("The end of a connection", () => {
-  it.effect("the end of a connection fails every open call once with ActorLost, even if it splits a word", () =>
+  it.effect("the end of a connection fails every open call once with ActorLost, even if the connection ends in the middle of a word", () =>
     Effect.gen(function*() {
       for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
         const peer = raw(dialler("left"))
@@ -276,7 +276,7 @@ describe("A peer that says Bye", () => {
 })
 
 describe("Calls that are on their way when the peer says Bye", () => {
-  it.effect("G210: calls that the peer had not read before its Bye have not begun, and earlier calls may have begun", () =>
+  it.effect("G210: calls that a peer had not read when it said Bye count as not begun, and earlier calls as perhaps begun", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
@@ -286,7 +286,7 @@ describe("Calls that are on their way when the peer says Bye", () => {
       assert.deepStrictEqual(began, ["maybe", "no", "no"])
     }))
 
-  it.effect("G210: a Bye contains the number of the last call of the peer that this side has read", () =>
+  it.effect("G210: a Bye contains the number of the last call that the sender of the Bye has read", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left"))
       yield* settle
@@ -301,8 +301,8 @@ describe("Calls that are on their way when the peer says Bye", () => {
     }))
 })
 
-describe("The handshake of a channel", () => {
-  it.effect("both sides of a handshake know each other's name, and the smaller frame limit applies", () =>
+describe("The handshake of a PeerChannel", () => {
+  it.effect("both sides of a handshake know each other's name, and keep to the smaller of their two frame limits", () =>
     Effect.gen(function*() {
       const config = dialler("left")
       assert(config.side === "dialler")
@@ -313,7 +313,7 @@ describe("The handshake of a channel", () => {
       assert.deepStrictEqual([left.channel.maxFrame, right.channel.maxFrame], [5000, 5000])
     }))
 
-  it.effect("a greeting of another major version is refused, and both sides report why", () =>
+  it.effect("a greeting of another major version of the protocol is refused, and both sides report why", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 2, minor: 0 }))
       const early = left.open()
@@ -329,14 +329,14 @@ describe("The handshake of a channel", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("a greeting of another minor version is accepted", () =>
+  it.effect("a greeting of another minor version of the protocol is accepted", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left", { major: 1, minor: 7 }))
       yield* settle
       assert.deepStrictEqual([left.greeted?._tag, right.greeted?._tag], ["Open", "Open"])
     }))
 
-  it.effect("a peer whose greeting is refused gets the reason", () =>
+  it.effect("a peer whose greeting is refused is told why the greeting is refused", () =>
     Effect.gen(function*() {
       const [left] = pair(dialler("left"), acceptor("right", undefined, () => ({ reason: "role", detail: "not you" })))
       yield* settle

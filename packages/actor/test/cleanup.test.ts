@@ -84,7 +84,7 @@ describe("An actor whose cleanup fails or hangs", () => {
     })
   }
 
-  it.effect("G72: runInActor answers when the bound of an endless release has passed", () =>
+  it.effect("G72: runInActor returns its answer once the bound has passed for the release of a layer that never ends", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Actor.runInActor(answers()))

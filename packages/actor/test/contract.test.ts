@@ -19,7 +19,7 @@ describe("Two sides of a call with different contracts", () => {
       return error
     })).pipe(Effect.provide(MemoryActor.layer))
 
-  it.effect("G38: a call fails when the contracts of caller and callee differ, and the error names the field of another type", () =>
+  it.effect("G38: a call fails when the contracts of caller and callee differ, and the error names the field whose two types differ", () =>
     Effect.gen(function*() {
       const error: unknown = yield* ask(other({ n: Schema.String })({ n: "7" }))
       assert.instanceOf(error, ActorError.PayloadInvalid)
@@ -27,13 +27,13 @@ describe("Two sides of a call with different contracts", () => {
       assert.include((error as Error).message, "the same version")
     }))
 
-  it.effect("a call fails when the contracts of caller and callee differ, and the error names the field that only one has", () =>
+  it.effect("a call fails when the contracts of caller and callee differ, and the error names the field that only one contract has", () =>
     Effect.gen(function*() {
       const error: unknown = yield* ask(other({ n: Schema.Int, base: Schema.Int })({ n: 7, base: 10 }))
       assert.include((error as Error).message, "payload.base: only here")
     }))
 
-  it("contracts that differ only in descriptions count as the same", () => {
+  it("contracts of caller and callee that differ only in descriptions count as the same contract", () => {
     const plain = Actor.endpoint("x", { success: Schema.Int }).endpoint
     const described = Actor.endpoint("x", { success: Schema.Int.annotate({ description: "a number" }) }).endpoint
     assert.strictEqual(Digest.digest(plain), Digest.digest(described))

@@ -17,7 +17,7 @@ const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type,
   })).pipe(Effect.provide(MemoryActor.layer))
 
 describe("The stream of a dialog as Effect's Stream, Sink and Channel", () => {
-  it.effect("a Sink of a dialog sends and then ends this side's half, and a Stream of the dialog receives until the callee ends its half", () =>
+  it.effect("a Sink of a dialog sends and then ends its own direction, and a Stream of the dialog receives until the callee ends the other direction", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)
       const texts = yield* Stream.runCollect(Stream.map(stream.toStream, ({ text }) => text))

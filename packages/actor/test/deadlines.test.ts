@@ -9,7 +9,7 @@ import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
 describe("Deadlines of calls to other actors", () => {
-  it.effect("G21: an actor three hops away knows the remaining time of Actor.timeout", () =>
+  it.effect("G21: an actor three hops away from an Actor.timeout knows how much time remains until its deadline", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(
         Actor.timeout("1 second")(Actor.runInActor(remaining({ hops: 2 })))

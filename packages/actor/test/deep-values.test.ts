@@ -43,7 +43,7 @@ describe("A value that is nested too deep, or contains itself", () => {
         assert.match(error.issue, expected[shape])
       }).pipe(inMemory))
 
-    it.effect(`G105: a value that is nested too deep in a declared error arrives as text with the reason (${shape})`, () =>
+    it.effect(`G105: a declared error with a value that is nested too deep arrives as text that says why it could not be encoded (${shape})`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(tangle({ shape })))
         assert.instanceOf(error, ActorError.RemoteActorError)

@@ -17,12 +17,12 @@ const store = { kind: "service", module, name: "Store" } as const
 afterEach(forgetDefinitions)
 
 describe("The definitions of endpoints and Services in a process", () => {
-  it("a root's process does not record its definitions of endpoints, and may make them at any time", () => {
+  it("the process of a root records no definitions of endpoints, and may define endpoints at any time", () => {
     make("run")
     assert.isUndefined(definitionOf(run))
   })
 
-  it("an actor's process finds its definitions of endpoints by kind, module and name while it records them", () => {
+  it("an actor's process that records definitions of endpoints finds each definition by kind, module and name", () => {
     recordDefinitions()
     const definition = make("run")
     make("walk")
@@ -67,8 +67,8 @@ describe("The definitions of endpoints and Services in a process", () => {
   })
 })
 
-describe("The file of a module", () => {
-  it("the file of a module is its URL without the fragment", () => {
+describe("The file of a module that a definition names", () => {
+  it("the file of a module is the module's URL without the fragment", () => {
     assert.deepStrictEqual([fileOf(module), fileOf(`${module}#orders`)], [module, module])
   })
 })

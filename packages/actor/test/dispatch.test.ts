@@ -119,7 +119,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
 
 describe("A callee that breaks rules of the protocol", () => {
   it.effect.each(rows)(
-    "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side",
+    "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side that broke the rule",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const { end, fibers, gate, said, say } = yield* caller

@@ -43,7 +43,7 @@ const Processes = Layer.succeed(Spawner.Spawner, {
 })
 const NotedProcesses = Noted.pipe(Layer.provide(Processes))
 
-describe("A program's own spawner around actors in memory", () => {
+describe("A program's own spawner, which wraps the spawner of actors in memory", () => {
   const memory = memorySpawner.pipe(Effect.map((spawner) =>
     Layer.succeed(Spawner.Spawner, {
       plan: undefined,
@@ -71,7 +71,7 @@ describe("A program's own spawner around actors in memory", () => {
 
 const hub = Effect.sync(() => MemoryTransport.hub())
 
-describe("Actors that listen in memory", () => {
+describe("Actors whose listeners are in memory", () => {
   for (const { run, title } of TransportSuite.contract(hub)) it.live(title, () => run)
 })
 
@@ -98,10 +98,10 @@ const Counted = Layer.effect(
   }))
 ).pipe(Layer.provide(Discovery.layerTree))
 
-describe("A program's own Discovery around the registrar", () => {
+describe("A program's own Discovery around the registrar of its tree", () => {
   for (const { run, title } of DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted))) it.live(title, () => run)
 
-  it.effect("a program's own Discovery around the registrar sees every start of a tree", () =>
+  it.effect("a program's own Discovery around the registrar of its tree sees every start in the tree", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(Actor.startScoped("counted-by-the-program", { expose: [] }))
       assert.include(claims, "counted-by-the-program")

@@ -82,7 +82,7 @@ describe("A timeout that counts only running time", () => {
       assert.isDefined(fiber.pollUnsafe())
     }))
 
-  it.effect("G92: a timeout that counts in slices counts a stop of the process as one slice at most", () =>
+  it.effect("G92: a timeout waits in slices, and counts a stop of the process as at most one slice", () =>
     Effect.gen(function*() {
       const { clock, now } = stoppedClock(3, 35_000)
       yield* Effect.provideService(elapsed(30_000), Clock.Clock, clock)

@@ -145,7 +145,7 @@ describe("Any value that a handler throws", () => {
       assert.isBelow(boxed.stack.length, 70_000)
     }).pipe(inMemory))
 
-  it.effect("G25: an error that its contract does not declare arrives as text, with the reason", () =>
+  it.effect("G25: an error that its contract does not declare arrives as text, which says why it is no typed error", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(undeclared() as never))
       assert.strictEqual(boxed.type, "Unknown")

@@ -92,7 +92,7 @@ describe("The exits that Nursery.exits gives", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G122: Nursery.exits leaves to the nursery the loss of an actor that comes ${when}`, () =>
+    it.effect(`G122: the loss of an actor fails the nursery and is not read from Nursery.exits if it comes ${when}`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("The exits that Nursery.exits gives", () => {
       ))
   }
 
-  it.effect("G122: Nursery.exits ends with the failure of its reader, which takes precedence over unread exits", () =>
+  it.effect("G122: Nursery.exits ends with the failure of its reader, and this failure takes precedence over unread exits", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -134,7 +134,7 @@ describe("The exits that Nursery.exits gives", () => {
       }
     ))
 
-  it.effect("G122: Nursery.exits ends with the nursery, and leaves out the actors that the nursery ends itself", () => {
+  it.effect("G122: Nursery.exits ends with its nursery, and leaves out the actors that the nursery itself ends", () => {
     let reading: Fiber.Fiber<ReadonlyArray<string>> | undefined
     return stage(
       () =>

@@ -83,7 +83,7 @@ describe("A failed cleanup of an actor that its owner ended", () => {
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G91: a failed cleanup sets `ending` in the caller's error, even if the error came from elsewhere", () =>
+  it.effect("G91: a failed cleanup of an actor sets `ending` in the caller's error, even if another actor was the origin of the error", () =>
     Effect.gen(function*() {
       const own = yield* Effect.flip(Actor.runInActor(answersAndDies(), { name: "frank" }))
       assert.deepInclude(own, { _tag: "RemoteActorError", ending: true })

@@ -62,7 +62,7 @@ describe("An actor and the endpoints that it exposes", () => {
       }
     })).pipe(inMemory))
 
-  it.effect("a call by the wrong verb of a portal fails with EndpointUnknown, and the connection stays open", () =>
+  it.effect("a call by a method of a portal that does not fit its endpoint fails with EndpointUnknown, and the connection stays open", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -76,7 +76,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("a contract without an implementation is found by its name, and the actor itself refuses endpoints that it does not serve", () =>
+  it.effect("an actor that is called with an endpoint that it does not serve fails the call with EndpointUnknown, which names the endpoint", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const missing = Actor.endpoint("missing")

@@ -178,7 +178,7 @@ describe("A nursery with a failure", () => {
 })
 
 describe("the first failure of a nursery wins, and later failures are kept as data", () => {
-  it.effect("G54: the first of two failures is the nursery's failure, and the other failure is an annotation and an event", () =>
+  it.effect("G54: the first of two failures is the nursery's failure, and the other failure is kept as an annotation and reported as an event", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("the first failure of a nursery wins, and later failures are kept as da
       )
     }).pipe(inMemory))
 
-  it.effect("the first of 25 failures in one turn is the nursery's failure, and the other 24 failures are kept as data", () =>
+  it.effect("the first of 25 failures in one turn of the event loop is the nursery's failure, and the other 24 failures are kept as data", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const events = yield* collectEvents

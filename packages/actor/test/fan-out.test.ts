@@ -66,7 +66,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(world.feed, [4, 5])
   })
 
-  it("a fan-out is shared while it has a member", () => {
+  it("a fan-out counts as shared between readers while it has a member", () => {
     const world = new World()
     assert.isFalse(FanOut.isShared(world.state))
     const id = world.join("wait")
@@ -75,7 +75,7 @@ describe("The machine of a fan-out", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("a `wait` member of a fan-out holds back other members while its unread items fill its capacity, until it leaves", () => {
+  it("a `wait` member of a fan-out whose unread items fill its capacity holds back the other members, until it reads on or leaves", () => {
     const world = new World()
     const slow = world.join("wait", 2)
     const quick = world.join("wait")
@@ -88,7 +88,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(times(7, () => world.take(quick)), [4, 5, 6, 7, 8, 9, 10])
   })
 
-  it("a `lag` or `drop` member of a fan-out holds back no other member, loses its oldest items, and with `lag` is told once", () => {
+  it("a `lag` or `drop` member of a fan-out holds back no other member and loses its oldest items, and a `lag` member is told of its loss once", () => {
     const world = new World()
     const lagging = world.join("lag", 2)
     const dropping = world.join("drop", 3)
@@ -99,7 +99,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(times(4, () => world.take(dropping)), [8, 9, 10, "Empty"])
   })
 
-  it("unread items of a fan-out go back to the reader when the last member leaves", () => {
+  it("unread items of a fan-out go back to the reader of the stream when the last member leaves", () => {
     const world = new World()
     const one = world.join("wait")
     const other = world.join("wait")
@@ -124,7 +124,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(times(3, () => world.take(first)), [3, 4, 5])
   })
 
-  it("the owner of a fan-out holds back no member, is told of its lost items, and gets its unread items back at the end", () => {
+  it("the owner of a fan-out holds back no member, is told of its lost items, and gets its unread items back when the last member leaves", () => {
     const world = new World()
     const member = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -149,7 +149,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(world.feed, [3, 4, 5, 6, 7, 8, 9])
   })
 
-  it("a stream made by `toStream` becomes a waiting member at the first join, unless it has left before", () => {
+  it("a reader by `toStream` becomes a waiting member of the fan-out when the first member joins, unless the reader has left before", () => {
     const world = new World()
     world.input({ _tag: "Attach", id: 8, capacity: 2 })
     world.input({ _tag: "Attach", id: 9, capacity: 2 })
@@ -233,7 +233,7 @@ describe("The machine of a fan-out", () => {
 })
 
 describe("A fan-out without members", () => {
-  it("a fan-out without members reads nothing, even if its last member was waiting", () => {
+  it("a fan-out without members reads nothing, even if its last member was waiting for an item", () => {
     assert.strictEqual(FanOut.wanted({ ...FanOut.initial, hungry: true }), 0)
     assert.strictEqual(FanOut.unreadBy({ ...FanOut.initial, items: [1] }, 1), 0)
   })

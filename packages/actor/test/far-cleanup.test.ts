@@ -56,7 +56,7 @@ const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
 
 const untidied = ["Interrupt", `Die ${broke}`]
 
-describe("A finalizer of a callee that dies after a cancel", () => {
+describe("A callee's finalizer that dies after a cancel", () => {
   it.effect("G82: a finalizer that dies after a cancel is in the cause of the call, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
@@ -77,7 +77,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.instanceOf(exit.cause.reasons.find(Cause.isFailReason)?.error, Spilt)
     })))
 
-  it.effect("G82: a finalizer that dies after a cancel fails a stream that was left early, as in one process", () =>
+  it.effect("G82: a finalizer that dies after a cancel fails a stream that its reader left early, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const first = <E, R>(stream: Stream.Stream<number, E, R>) =>
         Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
@@ -86,7 +86,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
     })))
 
-  it.effect("G82, G83: a producer that fails ahead of its reader does not fail the reader as a failed finalizer does, and is logged", () =>
+  it.effect("G82, G83: a producer that fails ahead of its reader does not fail a reader that leaves early, and the failure is logged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const first = <R>(stream: Stream.Stream<number, unknown, R>) =>
@@ -99,7 +99,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.isTrue(told(own.lines, "runsAhead"))
     })))
 
-  it.effect("G82: a finalizer that dies after a cancel is in the cause of the dialog's opener, whether it was interrupted or died", () =>
+  it.effect("G82: a finalizer that dies after a cancel is in the cause of the dialog's opener, whether the opener was interrupted or died", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(bob.open(untidyTalk(), () => Effect.never)), untidied)
       const exit = yield* Effect.exit(bob.open(untidyTalk(), () => Effect.die("the body")))
@@ -108,7 +108,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
     })))
 
-  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside that of the far handler, or is kept as data", () =>
+  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside the far handler's defect, or is data beside its typed error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
       const both = ["Interrupt", "Die here", `Die ${broke}`]
@@ -120,7 +120,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       assert.deepStrictEqual(Option.map(others, (all) => all.map(({ message }) => message)), Option.some(["here"]))
     })))
 
-  it.effect("G82: a dying finalizer of an interrupted call is in the cause of the nursery around the call, for an own and a borrowed actor", () =>
+  it.effect("G82: a dying finalizer of an interrupted call is in the cause of the nursery around the call, whether the portal is owned or borrowed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const nursery = Actor.nursery(Effect.gen(function*() {
         const own = yield* Actor.start("own", { expose: [untidy] })
@@ -133,7 +133,7 @@ describe("A finalizer of a callee that dies after a cancel", () => {
       )
     })))
 
-  it.effect("G82: a failed far finalizer is kept as data beside the body's own error, which can be caught, and is reported", () =>
+  it.effect("G82: a failed far finalizer is kept as data beside the body's own error, and is reported; the body's error can be caught", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -159,8 +159,8 @@ describe("A finalizer of a callee that dies after a cancel", () => {
     })))
 })
 
-describe("A finalizer of a callee that dies after its caller is gone", () => {
-  it.effect("G83: a finalizer that fails after the bound of the cancel causes an event and an Error log", () =>
+describe("A callee's finalizer that dies after the caller is gone", () => {
+  it.effect("G83: a callee's finalizer that fails after the bound of the cancel causes an event and an Error log", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -176,7 +176,7 @@ describe("A finalizer of a callee that dies after its caller is gone", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G83: a finalizer that fails after its caller is gone causes an event and an Error log", () =>
+  it.effect("G83: a callee's finalizer that fails after the caller is gone causes an event and an Error log", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const { cut, dispatcher, events, say } = yield* Effect.provide(callee([untidy]), logs.layer)

@@ -49,7 +49,7 @@ describe("The last word of an actor", () => {
       ])
     })))
 
-  it.effect("G87: an uncaught error of an actor is in its Bye", () =>
+  it.effect("G87: the Bye of an actor with an uncaught error contains this error", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.uncaught(new TypeError("beside"))
@@ -80,7 +80,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "RemoteActorError", ending: true })
     })))
 
-  it.effect("G91: a call that arrives while an actor ends is refused in the name of the author of that end", () =>
+  it.effect("G91: a call that arrives while an actor ends is refused in the name of the author of the actor's end", () =>
     drained(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const actor = yield* start([work])

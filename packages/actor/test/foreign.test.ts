@@ -72,7 +72,7 @@ describe("Foreign code in a handler", () => {
 })
 
 describe("A callback that feeds a stream", () => {
-  it.effect("a reader that leaves ends the callback of its stream, and the callback's end or failure is that of the stream", () =>
+  it.effect("a callback that feeds a stream is cleaned up when the reader leaves, and its end or failure ends or fails the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const all = yield* Stream.runCollect(bob.stream(feed({ count: 100, fails: false })))
       assert.deepStrictEqual(all, Array.from({ length: 100 }, (_, i) => i))
@@ -101,7 +101,7 @@ describe("A dialog with foreign code", () => {
       assert.deepStrictEqual(notes, ["aborted"])
     })))
 
-  it.effect("a thousand numbers pass through foreign code in order, and the foreign code's count of the numbers is the result of the dialog", () =>
+  it.effect("a thousand numbers pass through foreign code in order, and the result of the dialog is the foreign code's count of the numbers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const numbers = Array.from({ length: 1000 }, (_, i) => i)
       const [answers, count] = yield* bob.open(

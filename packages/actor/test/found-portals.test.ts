@@ -14,7 +14,7 @@ import { settle } from "./support/Time.ts"
 
 beforeEach(reset)
 
-describe("A portal that was found by name", () => {
+describe("A portal that an actor has found by name", () => {
   it.effect("G217: a portal found by name leads to the successor after a roll and after a death", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { name: "post", unique: true })]),
@@ -31,7 +31,7 @@ describe("A portal that was found by name", () => {
 })
 
 describe("A role whose supervisor holds calls without a limit", () => {
-  it.effect("G217: other actors can use a role whose calls wait without a limit", () =>
+  it.effect("G217: other actors can use a role whose supervisor holds calls without a limit of time", () =>
     supervised(
       Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),
       Effect.gen(function*() {

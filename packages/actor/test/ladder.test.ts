@@ -194,7 +194,7 @@ describe("The shutdown ladder under random events", () => {
     }
   )
 
-  it.prop("the shutdown ladder asks an actor to end at most once, and never after its channel was closed", {
+  it.prop("the shutdown ladder asks an actor to end at most once, and never after the actor's connection was closed", {
     given: anyInputs
   }, ({ given }) => {
     const done = climb(given).actions.map(spell)

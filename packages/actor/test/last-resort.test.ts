@@ -70,7 +70,7 @@ describe("A transport that throws", () => {
     }))
 })
 
-describe("A callback of a dialog or an owner that throws", () => {
+describe("A callback that throws, of a dialog or of a connection's owner", () => {
   const broken = (): never => {
     throw new Error("out of luck")
   }
@@ -106,7 +106,7 @@ describe("A callback of a dialog or an owner that throws", () => {
       assert.deepStrictEqual([left.lost.length, left.closed?._tag, woken], [2, "ActorLost", 1])
     }))
 
-  it.effect("G79: an owner whose callback throws loses the connection with the reason", () =>
+  it.effect("G79: a connection whose owner has a callback that throws is lost, and its loss names the thrown error", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -117,7 +117,7 @@ describe("A callback of a dialog or an owner that throws", () => {
       assert.strictEqual(right.lost.length, 1)
     }))
 
-  it.effect("G79: a callback that throws while a connection's end is explained does not keep any dialog from its loss", () =>
+  it.effect("G79: dialogs learn of the loss of their connection even if the callback that explains the loss throws", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       const left = new End(near, dialler("left"), "ready", { explain: broken })
@@ -200,7 +200,7 @@ describe("A program that has frozen the constructor Error", () => {
 describe("A lost connection and the calls that may have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("G80: a lost call may have begun if its Start was handed to the connection, and has not begun otherwise", () =>
+  it.effect("G80: a lost call counts as perhaps begun if its Start was handed to the connection, and otherwise as not begun", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true
@@ -224,7 +224,7 @@ describe("A lost connection and the calls that may have begun", () => {
       assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
     }))
 
-  it.effect("G80: a call that is opened while the reason of a lost connection is being determined has not begun", () =>
+  it.effect("G80: a call that is opened while the reason of a lost connection is being determined counts as not begun", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let done: ((error: ActorError.ActorError) => void) | undefined
@@ -246,8 +246,8 @@ describe("A lost connection and the calls that may have begun", () => {
     }))
 })
 
-describe("A dialog that is opened on a closed channel", () => {
-  it.live("G81: a dialog on a closed channel fails after one turn of the event loop, so that endless retries block no timer", () =>
+describe("A dialog that is opened on a closed connection", () => {
+  it.live("G81: a dialog on a closed connection fails after one turn of the event loop, so that endless retries block no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()
       yield* settle

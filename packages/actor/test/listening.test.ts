@@ -36,7 +36,7 @@ describe("an actor that cannot listen", () => {
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
   ])(
-    "an actor that cannot listen answers a request for its address with the reason, if the failure comes $0",
+    "an actor that cannot listen answers a request for its address with the cause of the failure, if the failure comes $0",
     ([, first]) =>
       Effect.gen(function*() {
         let attempts = 0
@@ -70,7 +70,7 @@ const doors = (listening: Effect.Effect<void> = Effect.void) => {
   return { away, closed, listen }
 }
 
-describe("An actor whose listener was removed from outside", () => {
+describe("An actor whose listener has become unreachable", () => {
   it.effect("an actor without a reachable listener opens one new listener for all requests of its address, and closes the old listener", () =>
     Effect.gen(function*() {
       const { away, closed, listen } = doors(Effect.yieldNow)
@@ -92,7 +92,7 @@ describe("An actor whose listener was removed from outside", () => {
       assert.deepStrictEqual(yield* peers.addresses, ["/door/3"])
     }))
 
-  it.effect("an actor keeps its listener if the transport throws when it is asked whether the listener is reachable", () =>
+  it.effect("an actor keeps its listener if the transport throws when the actor asks whether the listener is reachable", () =>
     Effect.gen(function*() {
       const { listen } = doors()
       const throwing = () => {

@@ -75,7 +75,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
-  it.effect("G88: a failed main in a Layer without Actor.launch is an Error log of its owner at once", () => {
+  it.effect("G88: a main that fails in a Layer without Actor.launch is logged as an Error by the actor's owner at once", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       yield* until(1000)(Layer.build(Poller.layer))
       strings.main(causes.fails)

@@ -72,7 +72,7 @@ describe("An actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("the loss of a connection whose process stays is reported after 100 ms, and the process is ended", () => {
+  it.effect("the loss of the connection to an actor whose process stays is reported after 100 ms, and the process is ended", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       yield* Journal.fresh
@@ -168,7 +168,7 @@ describe("An actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G20: work of a lost caller is interrupted with the reason caller-lost, and the actor ends by itself", () => {
+  it.effect("G20: work for a lost caller is interrupted with the reason caller-lost, and the actor ends by itself", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

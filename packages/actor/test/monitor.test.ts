@@ -120,7 +120,7 @@ describe("The end of an actor", () => {
 })
 
 describe("A monitor of an actor", () => {
-  it.effect("G120: a monitor makes no connection, has no power over its actor, and is told of the end just before the owner", () =>
+  it.effect("G120: a monitor makes no connection, has no power over its actor, and is told of the actor's end just before the owner", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))
@@ -171,7 +171,7 @@ describe("A monitor of an actor", () => {
 
   it.effect("G121: a monitor of the owner handles the loss of an actor, which does not fail the nursery", () =>
     hears("owner", true))
-  it.effect("G121: a monitor of the owner by a reference handles the loss of an actor, which does not fail the nursery", () =>
+  it.effect("G121: a monitor that the owner makes by a reference handles the loss of an actor, which does not fail the nursery", () =>
     hears("owner by a reference", true))
   it.effect("G121: a monitor of a peer does not handle the loss of an actor, which fails the nursery", () =>
     hears("peer", false))
@@ -179,7 +179,7 @@ describe("A monitor of an actor", () => {
     hears("owner that left", false))
 
   for (const monitored of [true, false]) {
-    it.effect(`G121: a monitor by the owner of a Service ${monitored ? "keeps" : "that only waits does not keep"} the Service's failure from Actor.launch`, () =>
+    it.effect(`G121: a monitor of a Service's actor by the Layer's owner ${monitored ? "keeps" : "that only waits does not keep"} the Service's failure from Actor.launch`, () =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const heard: Array<string> = []

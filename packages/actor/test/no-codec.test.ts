@@ -81,7 +81,7 @@ describe("A contract for which no codec can be derived", () => {
       assert.isTrue(end.channel.isOpen)
     }))
 
-  it.effect("G84: a contract without a codec at the callee alone fails the caller, and the next call is answered", () =>
+  it.effect("G84: a contract for which only the callee derives no codec fails the call, and the next call is answered", () =>
     Effect.gen(function*() {
       const definitions = [page, pages, turn, tearing, read, isPrime] as const
       const { end, said, say } = yield* callee(definitions)

@@ -207,7 +207,7 @@ describe("The ends of a nursery's actors", () => {
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
   })
 
-  it("G122: unread exits keep the failures of cleanups", () => {
+  it("G122: unread exits that fail a nursery keep the failures of their actors' cleanups", () => {
     const { state } = run(["reader came", "b unclean", "reader left"])
     assert.deepStrictEqual(state.cleanup.map(({ type }) => type), ["Error"])
   })

@@ -61,7 +61,7 @@ describe("A nursery and its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("runInActor names its actor after the function, and ends the actor when the answer has arrived", () =>
+  it.effect("runInActor names its actor after the endpoint of the call, and ends the actor when the answer has arrived", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(short({ millis: 100 })))
@@ -292,7 +292,7 @@ describe("The interruption of a nursery", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("an outer nursery that fails before its inner nursery ends the inner nursery", () =>
+  it.effect("an outer nursery that fails while its inner nursery runs ends the inner nursery", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.gen(function*() {

@@ -58,7 +58,7 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
 
 const page = (bytes: number) => new Uint8Array(bytes)
 
-describe("The Outlet of a stream", () => {
+describe("The Outlet, which sends the items of a stream", () => {
   it.effect("G85: an Outlet encodes no more large items than its credit covers, and continues when the reader grants more", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make()
@@ -113,7 +113,7 @@ describe("The Outlet of a stream", () => {
     }))
 })
 
-describe("The Batch of a stream", () => {
+describe("The Batch, which collects the items for a chunk of a stream", () => {
   it.effect("a Batch collects no more items than a chunk holds, or than the reader's credit covers", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()

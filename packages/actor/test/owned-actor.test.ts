@@ -169,7 +169,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("G94: the cleanup failures of an actor are raised only where its owner has ended it", () => {
+  it("G94: failures in the cleanup of an actor fail its owner only if the owner has ended the actor", () => {
     const raised = (given: string) =>
       OwnedActor.raisedBy(live(given.split(" ") as ReadonlyArray<Word>).state).map(({ type }) => type)
     assert.deepStrictEqual(raised("end ack cancelled exit0"), ["Error"])
@@ -225,7 +225,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("an actor whose Bye reports a failure is lost to its users, with that failure", () => {
+  it("an actor whose Bye reports a failure counts as lost for its users, and their error names this failure", () => {
     const { state } = live(["failed", "exit3"])
     const error = OwnedActor.whyGone(state, ["last line"])
     assert(error._tag === "ActorLost")
@@ -241,13 +241,13 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(actions.slice(-2).map(({ _tag }) => _tag), ["TellLoss", "Done"])
   })
 
-  it("a lost connection is reported as a loss and its process is terminated, because it may still live", () => {
+  it("a lost connection is reported as a loss, and the actor's process is terminated, because the process may still run", () => {
     const { actions, state } = live(["cut"])
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["TellLoss", "CloseChannel", "Signal", "Wait"])
     assert.deepStrictEqual(state.end, { _tag: "Disconnected" })
   })
 
-  it("an actor that reported an uncaught error does not count as lost in addition", () => {
+  it("the loss of an actor that had reported an uncaught error is not reported in addition to this error", () => {
     const { actions, state } = live(["uncaught", "exit3"])
     assert.deepStrictEqual([actions.map(({ _tag }) => _tag), state.loss], [["Done"], undefined])
   })
@@ -267,7 +267,7 @@ describe("An owned actor", () => {
     )
   })
 
-  it("G106: the exit of an actor that ran out of memory names its limit if it was started with one", () => {
+  it("G106: the exit of an actor that ran out of memory names the limit of its memory if the actor was started with a limit", () => {
     for (
       const [limit, how] of [[64, { _tag: "OutOfMemory", limit: 64 }], [undefined, { _tag: "OutOfMemory" }]] as const
     ) {

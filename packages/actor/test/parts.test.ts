@@ -57,7 +57,7 @@ const handled = (knows = true) => {
 }
 
 describe("A large word that is sent in parts", () => {
-  it.effect("a large word that is sent in parts arrives whole if both sides support parts of words", () =>
+  it.effect("a large word that is sent in parts arrives whole if both sides support parts of frames", () =>
     Effect.gen(function*() {
       const [left, right] = pair(knowing(dialler("left")), knowing(acceptor("right")))
       yield* settle
@@ -72,7 +72,7 @@ describe("A large word that is sent in parts", () => {
       assert.strictEqual(right.channel.snapshot().received.frames, 2)
     }))
 
-  it.effect("a large word is sent whole to a peer that does not support parts of words", () =>
+  it.effect("a large word is sent whole to a peer that does not support parts of frames", () =>
     Effect.gen(function*() {
       const peer = raw(knowing(acceptor("right")))
       const config = dialler("left")
@@ -84,7 +84,7 @@ describe("A large word that is sent in parts", () => {
       assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Return"])
     }))
 
-  it("a part of a large word from a peer that has not agreed on parts is a violation", () => {
+  it("a part of a large word from a peer that has not agreed on parts of frames is a violation", () => {
     const peer = handled(false)
     peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
     assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
@@ -103,7 +103,7 @@ describe("A large word that is sent in parts", () => {
     assert.isTrue(peer.end.channel.isOpen)
   })
 
-  it.effect("G228: a cancel between the parts of a large word ends its call, which reports that it has not begun", () =>
+  it.effect("G228: a cancel between the parts of a large word ends the call of this word, which counts as not begun", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
@@ -138,7 +138,7 @@ describe("A large word that is sent in parts", () => {
       assert.notInclude(peer.said.map((word) => "dialog" in word ? word.dialog : 0), dialogs[2])
     }))
 
-  it("a call whose large word has not left as a whole when the connection is lost has not begun", () => {
+  it("a call whose large word has not left as a whole when the connection is lost counts as not begun", () => {
     const peer = handled()
     peer.limit()
     const lost: Array<unknown> = []

@@ -38,7 +38,7 @@ describe("Peers over a connection with faults", () => {
     })
   }
 
-  it.live("peers whose connection is cut are lost to each other, and connect again", () => {
+  it.live("peers whose connection is cut lose each other, and connect again", () => {
     const { layer, links } = over({ seed: 4 })
     return Actor.nursery(Effect.gen(function*() {
       const [left] = yield* two
@@ -52,7 +52,7 @@ describe("Peers over a connection with faults", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.live("peers wait while their connection passes nothing, hold up no other peer, and continue when it passes bytes again", () => {
+  it.live("peers whose connection passes no bytes wait, hold up no other peer, and continue when it passes bytes again", () => {
     const { layer, links } = over({ seed: 5 })
     return Actor.nursery(Effect.gen(function*() {
       const [left, right] = yield* two
@@ -67,7 +67,7 @@ describe("Peers over a connection with faults", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.live("peers give up a connection that is never greeted, within Timeouts.connect", () => {
+  it.live("peers give up, within Timeouts.connect, a connection whose greeting never arrives", () => {
     const { layer, links } = over({ seed: 6, cut: { after: 10, counting: "outgoing", how: "incoming" } })
     return Actor.nursery(Effect.gen(function*() {
       const [left] = yield* two

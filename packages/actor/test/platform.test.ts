@@ -68,7 +68,7 @@ describe("A transport that the program supplies", () => {
       assert.strictEqual(P.seen.secrets.size, 2)
     }).pipe(drained))
 
-  it.effect("a program's own transport is refused by name if a setting does not match its schema", () =>
+  it.effect("a setting of a program's own transport that does not match its schema is refused, and the error names the transport", () =>
     Effect.gen(function*() {
       const wrong = P.Hub({ label: 7 as unknown as string })
       const error = yield* failure(MemoryActor.layer.pipe(Layer.provide(wrong)))
@@ -97,7 +97,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, ["here built", "here built", "here released", "here released"])
     }).pipe(drained))
 
-  it.effect("a wrong setting of an ambient Layer is refused with its field, and no part of the platform is built", () =>
+  it.effect("a wrong setting of an ambient Layer is refused, the error names its field, and no part of the platform is built", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const wrong = P.Around({ label: "here", near: { by: "one" as unknown as number } })
@@ -114,7 +114,7 @@ describe("An ambient Layer", () => {
       assert.strictEqual(yield* Effect.provide(Actor.runInActor(P.where()), both), "last")
     }).pipe(drained))
 
-  it.effect("an ambient Layer that cannot be built in an actor fails the start with SpawnFailed and its name, and the actor is gone", () =>
+  it.effect("an ambient Layer that cannot be built in an actor fails the start with SpawnFailed, which names the Layer, and the actor is gone", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const error = yield* Effect.flip(
@@ -124,7 +124,7 @@ describe("An ambient Layer", () => {
       assert.match(error.message, /the ambient "brittle" of file:.*platform\.ts cannot be built .*it holds once/)
     }).pipe(drained))
 
-  it.effect("G72: an ambient Layer whose release never ends delays its actor no longer than the bound, and its owner is told", () =>
+  it.effect("G72: an ambient Layer whose release never ends delays its actor no longer than the bound of the cleanup, and the owner is told", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const { layer, lines } = captureLogs()
@@ -173,7 +173,7 @@ describe("A Discovery that the program supplies", () => {
       assert.isAtLeast(lines.filter(({ message }) => String(message).includes("take note")).length, 1)
     }).pipe(drained))
 
-  it.effect("a program's own Discovery is asked from everywhere in the tree, over the tree's own registrar", () =>
+  it.effect("a program's own Discovery is asked by every actor of the tree, and asks the tree's own registrar in turn", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         yield* Actor.start("a", { expose: [P.where] })
@@ -195,7 +195,7 @@ describe("Actor.startScoped of a Service", () => {
       assert.deepInclude(late as ActorError.ActorError, { _tag: "ChannelClosed", side: "local" })
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("each call of `layer` of a Service gives a Layer that starts another actor", () =>
+  it.effect("each call of `layer` of a Service gives a Layer that starts an actor of its own", () =>
     Effect.gen(function*() {
       const pids = new Set<number>()
       const pid = Effect.map(Counter, ({ actor }) => void pids.add(actor.pid))

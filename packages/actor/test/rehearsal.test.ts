@@ -54,13 +54,13 @@ describe("The rehearsal of an actor's first call", () => {
       assert.isAbove(seen.looks, 0)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call goes on until the answer of a call", () =>
+  it.effect("G222: the rehearsal of an actor's first call goes as far as the answer of the call", () =>
     Effect.gen(function*() {
       const { isAnswered } = yield* rehearse([])
       assert.isTrue(isAnswered)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call is a sequence of small pieces", () =>
+  it.effect("G222: the rehearsal of an actor's first call runs in small pieces, three of them for each endpoint", () =>
     Effect.gen(function*() {
       const alone = yield* rehearse([])
       const served = yield* rehearse([counted(() => Schema.Int).definition])

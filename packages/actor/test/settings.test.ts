@@ -64,7 +64,7 @@ describe("The settings of a Service", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G111: settings apply to Services behind `uses`, to Services that an actor starts, to served modules, and to RpcGroups", () =>
+  it.effect("G111: settings apply to Services behind `uses`, Services that an actor starts, Services served in this process, and RpcGroups", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)
@@ -97,7 +97,7 @@ describe("The settings of a Service", () => {
       assert.include(error.issue, `["base"]`)
     }))
 
-  it.effect("G112: settings that do not match fail the start with PayloadInvalid, which names Service and field, and start no process", () =>
+  it.effect("G112: settings of a Service that do not match fail the start with PayloadInvalid, which names Service and field, and start no process", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       built.length = 0
@@ -130,7 +130,7 @@ describe("The settings of a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G112: settings that are larger than a frame fail the start with PayloadInvalid, whose message names a remedy", () =>
+  it.effect("G112: settings of a Service that are larger than a frame fail the start with PayloadInvalid, whose message names a remedy", () =>
     Effect.gen(function*() {
       const text = "x".repeat(64 * 1024 * 1024)
       const error = yield* invalid(refused(Counter.layer({ config: { start: 7, text } })))
@@ -141,7 +141,7 @@ describe("The settings of a Service", () => {
       assert.match(error.message, /Send the large part in a call, once the actor is ready$/)
     }).pipe(inMemory))
 
-  it.effect("G113: settings that the actor's own schema refuses fail the start with SpawnFailed, which names Service and field", () =>
+  it.effect("G113: settings that a Service's own schema refuses in the new actor fail the start with SpawnFailed, which names Service and field", () =>
     Effect.gen(function*() {
       const failed = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(refused(layer), (error) => {
@@ -164,7 +164,7 @@ describe("The settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(Strict.calls.increment(by(1)), strict), 1)
     }).pipe(inMemory))
 
-  it.effect("G114: settings appear in no log, event, snapshot or registry entry, nor in the error of a wrong setting", () => {
+  it.effect("G114: settings of a Service appear in no log, event, snapshot or registry entry, nor in the error of a wrong setting", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const events = yield* collectEvents

@@ -131,7 +131,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G195: a shared actor that fails to start fails with a typed error for all waiting callers, and is tried again later", () =>
+  it.effect("G195: the start of a shared actor that fails gives all waiting callers one typed error, and is tried again for later callers", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 1000)
@@ -145,7 +145,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G195: a shared actor that fails to start fails with the same error in every actor", () =>
+  it.effect("G195: the start of a shared actor that fails gives the same error to callers in every actor", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))

@@ -56,7 +56,7 @@ describe("The end of a dynamic child", () => {
 })
 
 describe("A stop of a supervised child by hand", () => {
-  it.effect("G215: a stop by hand returns when its actor is gone, even if a start by hand follows while the stop waits", () =>
+  it.effect("G215: a stop by hand returns when the stopped actor is gone, even if a start by hand follows while the stop waits", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -163,13 +163,13 @@ describe("An actor that a roll has replaced", () => {
 
 // ---- standbys -------------------------------------------------------------------------------------------------------
 
-describe("A standby that follows the actor in front of it", () => {
+describe("A standby with `warm`, which follows the actor that plays the role", () => {
   const followed = (warm: () => Effect.Effect<unknown, unknown>) =>
     Supervisor.layer({ backoff, intensity: { restarts: 3, within: "1 minute" } }, [
       Supervisor.of(Mail, { standby: 1, warm })
     ])
 
-  it.effect("G218: `warm` is refused for a temporary dynamic child", () =>
+  it.effect("G218: the option `warm` is refused for a temporary dynamic child", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -180,7 +180,7 @@ describe("A standby that follows the actor in front of it", () => {
       })
     ))
 
-  it.effect("G218: a standby takes over once, even if the cleanup of its `warm` fails during the takeover", () =>
+  it.effect("G218: a standby takes over once, even if the cleanup of its option `warm` fails during the takeover", () =>
     supervised(
       followed(() => Effect.ensuring(Effect.never, Effect.die(new Error("no cleanup")))),
       Effect.gen(function*() {
@@ -207,11 +207,11 @@ describe("A standby that follows the actor in front of it", () => {
       })
     )
 
-  it.effect("G218: a standby whose `warm` throws is ended, and another standby is started", () =>
+  it.effect("G218: a standby whose option `warm` throws is ended, and another standby is started", () =>
     isEnded(() => {
       throw new Error("no effect")
     }))
 
-  it.effect("G218: a standby whose `warm` interrupts itself is ended, and another standby is started", () =>
+  it.effect("G218: a standby whose option `warm` interrupts itself is ended, and another standby is started", () =>
     isEnded(() => Effect.andThen(Effect.sleep("1 second"), Effect.interrupt)))
 })

@@ -14,7 +14,7 @@ const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "
 describe("The meaning of an exit for a supervisor", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
-  it("G149: docs/supervision.md lists the meaning of every exit for every restart type", () => {
+  it("G149: docs/supervision.md lists what every exit means for every restart type", () => {
     assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
     assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
   })
@@ -508,7 +508,7 @@ describe("The machine of a supervisor", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
-  it("a supervisor does not wait for a child that never restarts: only that child's portal fails", () => {
+  it("a supervisor does not wait for a child that never restarts: only the portal of this child fails", () => {
     const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")], { strategy: "one-for-all" })
     played.play("a up; b up; a silent")
     assert.deepStrictEqual(
@@ -729,8 +729,8 @@ describe("The machine of a supervisor under random events", () => {
   })
 })
 
-describe("A stop of a supervised child that is under way", () => {
-  it("a stop under way concerns one incarnation of one child", () => {
+describe("A stop of a supervised child that has begun and not ended", () => {
+  it("a stop that has begun and not ended concerns only one incarnation of one child", () => {
     const played = up([child("a"), child("b")])
     const [a, b] = played.state.children
     const stopping = { ...a!, incarnation: 3, status: "Stopping" } as const

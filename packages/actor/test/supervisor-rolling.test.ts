@@ -101,7 +101,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll lets open calls end at the old actor, and cancels calls that are open at the bound", () =>
+  it.effect("G210: Supervisor.roll lets open calls end at the old actor, and cancels calls that are open at the bound of the roll", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -213,7 +213,7 @@ describe("A rolling restart by Supervisor.roll", () => {
       }))
     ))
 
-  it.effect("G211: Supervisor.roll refuses portals of no supervisor, and a roll without children", () =>
+  it.effect("G211: Supervisor.roll refuses portals that belong to no supervisor, and a roll without children", () =>
     supervised(
       Mail.layer,
       Effect.gen(function*() {
@@ -353,7 +353,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G214: a standby with `warm` follows its actor, and continues from the actor's last change", () => {
+  it.effect("G214: a standby with `warm` follows the actor whose role it will take over, and continues from that actor's last change", () => {
     let told = 0
     return supervised(
       Supervisor.layer({ backoff }, [

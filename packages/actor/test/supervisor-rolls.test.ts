@@ -395,7 +395,7 @@ describe("The standby of a supervisor's child", () => {
     })
   }
 
-  it("G188: a stop by hand of a child with a standby also stops actors that drain", () => {
+  it("G188: a stop by hand of a child with a standby also stops actors of the child that drain", () => {
     const played = up([a])
     assert.deepStrictEqual(played.play("roll a; a2 up; a2 dies; a2 stopped; a stop"), [
       "start a2",

@@ -166,7 +166,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G191: a supervised portal holds a call by default as long as one start may take", () =>
+  it.effect("G191: a supervised portal holds a call, by default, as long as one start may take", () =>
     inMemory(
       until(120_000)(Effect.provide(
         Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe("A supervised portal", () => {
       ))
     ))
 
-  it.effect("G155: a supervised portal holds a call no longer than the policy says, and names the next attempt", () =>
+  it.effect("G155: a supervised portal holds a call no longer than the policy says, and its error names the time of the next attempt", () =>
     inMemory(Effect.gen(function*() {
       const layer = Supervisor.layer({
         backoff: Schedule.spaced("4 seconds"),
@@ -199,7 +199,7 @@ describe("A supervised portal", () => {
       ))
     })))
 
-  it.effect("G152: a supervised portal waits from the turn in which a Service that its actor uses dies", () =>
+  it.effect("G152: a supervised portal waits from the turn of the event loop in which a Service that its actor uses dies", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -227,7 +227,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G149: a supervised portal of a transient child is gone when the child returns", () =>
+  it.effect("G149: a supervised portal of a transient child fails calls as gone when the child has returned", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "transient" })]),
       Effect.gen(function*() {
@@ -264,7 +264,7 @@ describe("A supervisor that gives up", () => {
       assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
     }))
 
-  it.effect("G156: a supervisor that gives up is a death for the supervisor around it", () =>
+  it.effect("G156: a supervisor that gives up counts as a death for the supervisor around it", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(
@@ -404,7 +404,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: a reference to a supervised actor opens to the successor when its own actor is gone", () =>
+  it.effect("G158: a reference to a supervised actor that is gone opens a portal to the successor", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {

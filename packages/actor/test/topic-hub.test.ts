@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages that waited because of it", () => {
+  it("G179: messages that wait go on when the subscriber for which they wait leaves, or the publisher before them stops waiting", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -109,7 +109,7 @@ describe("The hub of a topic", () => {
     ])
   })
 
-  it("G179: a topic's hub checks the subscribers of a blocked key once for all waiting publishers", () => {
+  it("G179: a topic's hub checks the subscribers of a key once for all publishers that wait for room at them", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))

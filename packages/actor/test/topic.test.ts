@@ -85,7 +85,7 @@ describe("A topic with several subscribers", () => {
       })
     ))
 
-  it.effect("G178: a topic refuses a message that does not match before it leaves the publisher", () =>
+  it.effect("G178: a message that does not match its topic's schema is refused before the message leaves its publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -241,7 +241,7 @@ describe("A message that a topic's subscriber refuses", () => {
 describe("A supervised topic", () => {
   const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
 
-  it.effect("G182: a topic whose actor is killed tells every subscriber of the gap, and continues with its successor", () =>
+  it.effect("G182: a topic whose actor is killed tells every subscriber that messages may be missing, and continues with its successor", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -279,7 +279,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: a supervised topic gives its subscribers after a gap the messages that the successor has kept", () =>
+  it.effect("G182: a supervised topic gives its subscribers, after a loss of messages, the messages that the successor has kept", () =>
     run(
       App,
       Effect.gen(function*() {

@@ -22,7 +22,7 @@ const opened = (id: number): TrafficEvent => ({
 })
 
 describe("Events for an observer", () => {
-  it("G288: events for an observer wait up to a bound, further events are dropped, and each batch contains the number of dropped events", () => {
+  it("G288: an observer's events wait up to a bound, further events are dropped, and each batch contains the number of dropped events", () => {
     const watching = new Watching(() => 7)
     for (let i = 0; i < 100_000; i++) watching.saw(opened(i))
     const { dropped, events } = watching.take()

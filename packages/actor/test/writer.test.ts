@@ -85,7 +85,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(writes.at(-1), [last])
   })
 
-  it("G86: a writer begins dialogs in order while few bytes are unwritten, and resumes one sender and one dialog at each drain", async () => {
+  it("G86: a writer begins dialogs in order while few bytes are unwritten, and resumes one sender and one dialog each time room is made", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, () => {})
     const begun: Array<string> = []
@@ -128,7 +128,7 @@ describe("The writer of a connection", () => {
     assert.deepStrictEqual(dialogs(writes), [1, 3, 5, 7, 11])
   })
 
-  it("a sender whose dialog waits to begin is told when the connection closes", () => {
+  it("a sender whose dialog waits to begin learns of the end of the connection when the connection closes", () => {
     const { connection, giveRoom } = listening()
     const writer = new Writer(connection, () => {})
     giveRoom(1)
@@ -142,7 +142,7 @@ describe("The writer of a connection", () => {
     assert.isTrue(writer.admitsStart)
   })
 
-  describe("The writer of a connection to a peer that supports parts of words", () => {
+  describe("The writer of a connection to a peer that supports parts of frames", () => {
     const maxFrame = 2 * 1024 * 1024
     const kib = 1024
     /** Bytes that leave in so many parts; five are the least. */
@@ -208,7 +208,7 @@ describe("The writer of a connection", () => {
       assert.isFalse(writer.isFull && writer.heldStarts().size > 0)
     })
 
-    it("words of the dialog of a large word stay behind the large word, and the last word of the actor stays behind all words", () => {
+    it("a writer sends later words of a dialog behind the dialog's large word, and the last word of the actor behind all words", () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       writer.send(item(1, 10))
@@ -220,7 +220,7 @@ describe("The writer of a connection", () => {
       assert.deepStrictEqual(said(), [...five, "Yield 1", ...five, "Return 1", "Bye"])
     })
 
-    it("a cancel ends the large word of its dialog, and a call whose word has not left as a whole has not begun", async () => {
+    it("a writer that cancels a dialog sends no more of its large word, and reports a call whose word has not left whole as not begun", async () => {
       const { drain, said, writer } = cutting()
       writer.send(call(1, inParts(5)))
       assert.deepStrictEqual([...writer.heldStarts()], [1])

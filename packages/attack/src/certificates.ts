@@ -8,7 +8,10 @@ import type * as Tls from "node:tls"
 
 const hosts = ["127.0.0.1"]
 
-/** The fixed bytes before the random bytes in an Ed25519 private key, up to a boundary of the key's base64 text. */
+/**
+ * The number of leading bytes of an Ed25519 private key that are skipped: the fixed bytes, up to a boundary of the
+ * base64 text.
+ */
 const keyOffset = 18
 
 const shown = ({ key, pem }: Certificates.Signed): Tls.SecureContextOptions => ({
@@ -21,7 +24,7 @@ export interface Run {
   readonly files: Certificates.Files
   /** The random bytes of the private key of the tree's host. */
   readonly secret: Uint8Array
-  /** A certificate of the tree's authority whose holder is no member of the tree. */
+  /** A certificate that the tree's authority has signed for a holder that is no member of the tree. */
   readonly right: Tls.ConnectionOptions
   /** Wrong certificates that a stranger shows to a listener of the tree, each under the name of its fault. */
   readonly wrong: Readonly<Record<string, Tls.ConnectionOptions>>

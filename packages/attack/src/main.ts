@@ -4,8 +4,8 @@
  * The attacked tree works during the attacks: its actors call each other and read streams, and measure the time of each
  * call. The process of `npm run attack` is the attacker. The attacker runs as the tree's user, finds the tree's sockets
  * in the file system, and sends raw bytes. A run of attacks fails where a stranger was served, a call of the tree
- * failed or was late, or the secret was printed. Memory and descriptors that stay in use also fail the run. SECURITY.md
- * lists the attacks that are defended against, and those that are not.
+ * failed or was late, or the secret was printed. A run of attacks also fails where memory or descriptors of the tree
+ * stay in use after an attack. SECURITY.md lists the attacks that are defended against, and those that are not.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -69,7 +69,7 @@ const assault = Effect.fnUntraced(
   }
 )
 
-/** Adds a verdict about the end of the attacked tree, where the tree left processes. */
+/** Adds a failed verdict about the end of the attacked tree, if processes of the tree still run after its end. */
 const end = Effect.fnUntraced(function*(victim: Victim, verdicts: Array<Verdict>) {
   const left = yield* Effect.promise(() => victim.stop())
   if (left.length > 0) {
@@ -90,7 +90,7 @@ const siege = Effect.fnUntraced(function*(transport: Transport, options: Options
   return verdicts
 })
 
-/** An error that ends the attacker with this exit code, after all output has been printed. */
+/** An error that makes the attacker's process end with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -23,13 +23,13 @@ export interface Case {
   /** The only transport over which an attack is tried. By default an attack is tried over every transport. */
   readonly over?: Transport | undefined
   /**
-   * Further transports over which a quick run tries an attack that has no transport of its own. By default a quick run
-   * tries an attack without a transport of its own over Unix sockets only.
+   * Further transports over which a quick run tries an attack that may use any transport. In a quick run, an attack
+   * that may use any transport is by default tried over Unix sockets only.
    */
   readonly quickOver?: ReadonlyArray<Transport> | undefined
   /** True where a quick run leaves an attack out. */
   readonly slow?: boolean | undefined
-  /** The expected number of runs of the handler that only attackers call, in an attack whose members may call it. */
+  /** The number of times that an attack of members should run the handler that no actor of the tree calls. */
   readonly opens?: number | undefined
   /**
    * Megabytes by which one process of the attacked tree may grow during an attack. By default a process of the attacked
@@ -75,7 +75,7 @@ const bounds = {
    * the attack.
    */
   settled: 6_000,
-  /** Milliseconds by which an actor's report about a slice of work arrives after the end of the work. */
+  /** Milliseconds after the end of a slice of work within which the actor's report about the slice arrives. */
   late: 300
 }
 

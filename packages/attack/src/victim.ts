@@ -13,8 +13,8 @@ import type { Target } from "./wire.ts"
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
 /**
- * The connections of the watched actors in a tree at rest: two of `anvil`, and one each of `left`, `right` and the
- * root.
+ * The number of connections that the watched actors of a tree at rest have in total. The actor `anvil` has two of these
+ * connections.
  */
 const connections = 5
 
@@ -200,7 +200,8 @@ export class Victim {
     this.process.removeAllListeners("exit")
     const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.kill("SIGTERM")
-    // The running timer would keep the attacker's process from ending, so the timer is cleared.
+    // The timer that kills the attacked tree is cleared, because a running timer would keep the attacker's process from
+    // ending.
     const timer = setTimeout(() => this.process.kill("SIGKILL"), 15_000)
     const code = await exit
     clearTimeout(timer)

@@ -97,7 +97,10 @@ export class Client {
     socket.on("error", () => {})
   }
 
-  /** Dials an actor, and tries again where the actor's queue is full, as an attacker would. */
+  /**
+   * Dials an actor, and dials again while the queue of the actor's socket for new connections is full, as an attacker
+   * would.
+   */
   static async dial(target: Target): Promise<Client> {
     for (let attempt = 0;; attempt++) {
       const [socket, event] = dialled(target)

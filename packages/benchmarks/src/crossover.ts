@@ -1,7 +1,7 @@
 /**
  * The command `npm run crossover` compares piscina's threads and a pool of actors for tasks of growing length, as a
- * table. A cell of the crossover table holds the time of all tasks divided by the number of tasks. A pool of actors
- * pays off for tasks that take less time over the pool than in the main process.
+ * table. A figure of the crossover table is the time of all tasks divided by the number of tasks. A pool of actors pays
+ * off for tasks that take less time over the pool than in the main process.
  *
  * The compared pools take turns, and the quickest round of each pool counts, because other work on the host disturbed
  * the slower rounds.
@@ -22,8 +22,8 @@ const most = 600
 const lanes = 16 * Ways.size
 
 /**
- * Returns how many turns of the loop in `turns` fit into a microsecond, once the engine has compiled the code. The
- * quickest of several calibrations counts, because other programs disturbed it least.
+ * Returns how many turns of the loop in `turns` fit into a microsecond, once V8 has compiled the loop. The quickest of
+ * several calibrations counts, because other programs disturbed it least.
  */
 const calibrate = (): number => {
   const count = 100

@@ -150,7 +150,7 @@ const rpcProcess: Open = Effect.gen(function*() {
   return yield* Effect.provideContext(overRpc, context)
 })
 
-/** Opens one way to echo a payload, which is closed when the Scope closes. */
+/** The functions that open each way to echo a payload, until the Scope closes. */
 export const peers: { readonly [S in Side]?: Open } = {
   "raw": raw,
   "fork json": overFork("json"),

@@ -1,11 +1,11 @@
-/** The orders of main.ts to the process of a benchmark's run, and the results that the process returns. */
+/** The orders that `main.ts` gives to the process of a benchmark's run, and the results that the process returns. */
 import type { Amounts, Run, Sample } from "./measures.ts"
 
 export interface Job {
   readonly run: Run
   readonly rounds: number
   readonly amounts: Amounts
-  /** Flags of Node for the processes that a run of the benchmark starts, which serve profiling. */
+  /** Flags of Node for the processes that a run of the benchmark starts, by which these processes can be profiled. */
   readonly flags: ReadonlyArray<string>
   /** The path of the program of the smallest Node process, with which a start of an actor is compared. */
   readonly bare: string

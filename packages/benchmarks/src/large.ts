@@ -74,13 +74,15 @@ NodeActor.runMain(
     const job = givenJob()
     const names = job.run.measures.map(({ name }) => name)
     const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
-    // A large root makes its first start itself, and then begins the starter.
+    // A root with much memory starts its first actor itself, and only then begins the starter process for its later
+    // actors.
     if (ballast.length > 0) {
       yield* Effect.scoped(Actor.startScoped("first", { expose: [echo] }))
       yield* starterServes
     }
     yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-    // The last read of the ballast's length keeps V8 from collecting the ballast earlier.
+    // The program reads the length of the large array `ballast` at its end, because V8 could collect an unused array
+    // earlier.
     if (ballast.length > 10) return
     process.disconnect()
   }),

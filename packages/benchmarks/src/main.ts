@@ -174,7 +174,7 @@ const write = Effect.fnUntraced(function*(path: string, options: Options.Options
   yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
 })
 
-/** An error that ends the benchmark with this exit code, after all output has been printed. */
+/** An error that makes the benchmark's process end with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

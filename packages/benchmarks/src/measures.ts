@@ -36,7 +36,8 @@ export type Name =
 /**
  * The sides that a measure of the benchmark compares. The side `raw` of a measure is a socket pair with length-prefixed
  * msgpack, and the side `bare` is the smallest Node process. The side `call` of a measure is a Furrow call, with which
- * slower operations are compared. The side `portals` uses as many actors as the compared pool.
+ * slower operations are compared. The side `portals` of a measure calls as many actors as the compared pool has
+ * workers.
  */
 export type Side =
   | "furrow"

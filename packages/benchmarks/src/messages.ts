@@ -77,7 +77,10 @@ const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   return total / count
 })
 
-/** Measures a cancel that is sent right after a number of bytes on the same connection. */
+/**
+ * Measures the time of a cancel that a caller sends directly after a given number of payload bytes on the same
+ * connection.
+ */
 const cancelBehind = (portal: Portal, bytes: number): Take => {
   const value = new Uint8Array(bytes)
   return Effect.gen(function*() {

@@ -55,7 +55,10 @@ export const config = {
   )
 }
 
-/** Returns the benchmark's options, in which missing numbers of rounds and runs are those of a quick or a full run. */
+/**
+ * Returns the benchmark's options. A number of rounds or runs that is missing on the command line is the default of a
+ * quick or a full run.
+ */
 export const resolve = (given: Command.Config.Infer<typeof config>) => ({
   ...given,
   rounds: given.rounds ?? (given.quick ? 5 : 15),

@@ -24,7 +24,10 @@ export const rows: ReadonlyArray<typeof Row.Type> = Array.from({ length: 1000 },
 const kib = 1024
 const mib = kib * kib
 
-/** Large payloads by the benchmark's measure that sends them, made when the measure first needs them. */
+/**
+ * The large payloads of the benchmark, by the name of the measure that sends them. A large payload is made when a
+ * measure first needs it.
+ */
 export const large = {
   "text-64k": { make: () => text(64 * kib), mib: 1 / 16 },
   "bytes-64k": { make: () => bytes(64 * kib), mib: 1 / 16 },

@@ -12,7 +12,9 @@ export const privateMiB = (pid: number): number => {
   return Number(kib) / 1024
 }
 
-/** Milliseconds between the title of a waiting spare or starter and its message to its owner that it waits. */
+/**
+ * Milliseconds from the moment when a spare or a starter sets its process title until it tells its owner that it waits.
+ */
 const sayMillis = 50
 
 const isTitled = (title: string) => (pid: string): boolean => {
@@ -23,7 +25,7 @@ const isTitled = (title: string) => (pid: string): boolean => {
   }
 }
 
-/** Waits until a child process with the given title exists, and has sent its message that it waits. */
+/** Waits until a child process with the given title exists, and has sent the message that it waits for a start. */
 const waitsFor = (title: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")

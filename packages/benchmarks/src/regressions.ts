@@ -1,9 +1,9 @@
 /**
  * Finds gross regressions in a benchmark, which are cases whose ratio exceeds the limit in every measurement.
  *
- * A single measurement of a benchmark's case on a busy host proves little. The benchmark reports a regression only
- * where the ratio of the medians and the ratio of the best figures both exceed the limit. A case of the benchmark whose
- * ratio exceeds the limit is measured again, and its best ratio counts.
+ * A busy host disturbs a single measurement of a benchmark's case, so one measurement alone shows no regression. The
+ * benchmark reports a regression only where the ratio of the medians and the ratio of the best figures both exceed the
+ * limit. A case of the benchmark whose ratio exceeds the limit is measured again, and its best ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"
@@ -47,10 +47,7 @@ export const settle = Effect.fnUntraced(function*<E, R>(
   return best
 })
 
-/**
- * Returns the last lines of a quick run of the benchmark: each case whose ratio exceeds the limit, with its place,
- * ratio and limit.
- */
+/** Returns the last lines of a quick run's output, with one line for each case whose ratio exceeds the limit. */
 export const summary = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const over = rows.filter(isOver)
   if (over.length === 0) return ["No case is over its limit."]

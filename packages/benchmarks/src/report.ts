@@ -16,7 +16,10 @@ export interface Row {
   readonly base: number
   readonly furrow: number
   readonly ratio: number
-  /** The ratio of the best figures of both sides of a benchmark's measure, which a busy host disturbs least. */
+  /**
+   * The best figure of Furrow divided by the best figure of the base. A busy host disturbs the best figures of a
+   * measure least.
+   */
   readonly quiet: number
   /** True when a measure of the benchmark passes its gate; `undefined` for a measure without a gate. */
   readonly met: boolean | undefined
@@ -42,7 +45,10 @@ const meets = (gate: Gate, { base, furrow, ratio }: Pick<Row, "base" | "furrow" 
   }
 }
 
-/** Returns a row's figures of Furrow and of another side: both medians, and the median of the rounds' ratios. */
+/**
+ * Returns the figures in a row of the benchmark's table: the medians of Furrow and of another side, and the median of
+ * the rounds' ratios.
+ */
 const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
   side,
   value: median(samples.map(({ values }) => values[side]!)),

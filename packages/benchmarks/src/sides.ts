@@ -6,10 +6,13 @@ import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
-/** Takes one sample of a side of a benchmark's measure, in microseconds, in milliseconds or in thousands a second. */
+/**
+ * Takes one sample of a side of a measure. A sample of the benchmark is in microseconds, in milliseconds, or in
+ * thousands of operations a second.
+ */
 export type Take = Effect.Effect<number, unknown>
 
-/** All functions that take samples in a run of the benchmark, by their measure. */
+/** All functions that take samples in a run of the benchmark, each under the name of its measure. */
 export type Sides = { readonly [N in Name]?: { readonly [S in Side]?: Take } }
 
 const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
@@ -18,7 +21,7 @@ const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknow
     return Effect.map(work, () => of(performance.now() - start))
   })
 
-/** Returns a rate of a benchmark in thousands a second. */
+/** Returns a rate of a benchmark in thousands of operations a second. */
 export const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => count / millis)(work)
 
@@ -28,7 +31,7 @@ export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effec
 
 /**
  * Runs all sides of a benchmark's measure in turns, each for a number of milliseconds, until V8 has compiled their
- * code. A side of a measure with more code needs longer to be compiled, above all on one core.
+ * code. V8 needs longer to compile a side of a measure that runs more code, above all on one core.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {
   const end = performance.now() + takes.length * millis

@@ -23,8 +23,8 @@ import { forked, privateMiB, spareWaits, startBare, type Started } from "./proce
 import { sample, type Sides, type Take } from "./sides.ts"
 
 /**
- * Milliseconds during which the memory must not fall, before a start counts as over, because a start ends with a
- * garbage collection.
+ * Milliseconds for which the memory of a started process must not fall before the start counts as over. A start ends
+ * with a garbage collection.
  */
 const settleMillis = 600
 const settleLimitMillis = 6000
@@ -62,7 +62,7 @@ const startFork: Start = Effect.suspend(() => {
   return Effect.map(fork, (child) => ({ millis: performance.now() - start, pid: child.pid! }))
 })
 
-/** Starts the child of another library from echoes.ts, which a bundle does not contain. */
+/** Starts a child process of another library by code in the file `echoes.ts`, which a bundle does not contain. */
 const startPeer = (side: Side): Start =>
   Effect.gen(function*() {
     const { peers } = yield* Effect.promise(() => import("./echoes.ts"))

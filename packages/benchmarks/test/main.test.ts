@@ -131,7 +131,7 @@ it.effect("A case of a benchmark that exceeds its limit is measured up to three 
     })
   }))
 
-test("A benchmark refuses invalid arguments with the option, its possible values, and exit code 2", async () => {
+test("A benchmark refuses an invalid argument with exit code 2, and names the option and its possible values", async () => {
   const refusals = [
     [["--rounds", "many"], "--rounds: \"many\". Expected: a number of rounds from 1 on"],
     [["--rounds", "0"], "--rounds: \"0\". Expected: a number of rounds from 1 on"],
@@ -169,7 +169,7 @@ test("The kind of a benchmark's run sets the numbers of rounds and runs that the
 })
 
 it.live(
-  "An interrupted benchmark ends with 130, and the folder of its bundle is removed",
+  "An interrupted benchmark ends with exit code 130, and the folder of its bundle is removed",
   () =>
     Effect.gen(function*() {
       const temporary = yield* Folder.make({})

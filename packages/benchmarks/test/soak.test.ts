@@ -14,20 +14,20 @@ const soak = (...args: ReadonlyArray<string>) =>
 
 const problem = (...heaps: ReadonlyArray<number>) => judge(heaps.map((heap) => ({ heap })))[0]!.problem
 
-describe("The judgement of a soak's measurements", () => {
-  test("the judgement of a soak takes the least of several samples, for each measured resource of a process", () => {
+describe("The judgement of the measurements of npm run soak", () => {
+  test("the judgement of npm run soak takes the least of several samples, for each measured resource of a process", () => {
     const samples: ReadonlyArray<Sample> = [{ heap: 40, fds: 20 }, { heap: 38, fds: 22 }, { heap: 90, fds: 21 }]
     expect(floor(samples)).toEqual({ heap: 38, fds: 20 })
   })
 
-  test("the judgement of a soak lets memory grow once by the allowed amount, and no further", () => {
+  test("the judgement of npm run soak lets memory grow once by the allowed amount, and no further", () => {
     expect(problem(40)).toBe(undefined)
     expect(problem(40, 55.9)).toBe(undefined)
     expect(problem(40, 300, 41)).toBe(undefined)
     expect(problem(40, 41, 56.1)).toBe("grew by 16.1, 16 is allowed")
   })
 
-  test("the judgement of a soak reports memory that grows at every checkpoint, before it exceeds the allowed amount", () => {
+  test("the judgement of npm run soak reports memory that grows at every checkpoint, before it exceeds the allowed amount", () => {
     expect(problem(40, 42, 44, 46, 48)).toBe("grew at each of the last 5 checkpoints, by 8")
     expect(problem(40, 42, 44, 43, 48)).toBe(undefined)
     expect(problem(40, 42, 44, 46)).toBe(undefined)
@@ -36,7 +36,7 @@ describe("The judgement of a soak's measurements", () => {
     expect(problem(40, 42, 44, 46, 48, 48)).toBe(undefined)
   })
 
-  test("the judgement of a soak requires every counted resource to return to its first value or less", () => {
+  test("the judgement of npm run soak requires every counted resource to return to its first value or less", () => {
     const judged = judge([{ fds: 20, dialogs: 0, names: 4 }, { fds: 21, dialogs: 0, names: 3 }])
     expect(judged.map(({ problem, resource }) => [resource, problem])).toEqual([
       ["fds", "grew by 1, 0 is allowed"],
@@ -49,7 +49,7 @@ describe("The judgement of a soak's measurements", () => {
   })
 })
 
-describe("The report of a soak", () => {
+describe("The report that npm run soak prints", () => {
   const result = {
     processes: ["root", "one"],
     floors: [[{ heap: 40 }, { heap: 41 }], [{ heap: 40 }, { heap: 2_000 }]],
@@ -62,14 +62,14 @@ describe("The report of a soak", () => {
     done: 7
   }
 
-  test("the report of a soak shows the peak memory of each process by act", () => {
+  test("the report of npm run soak shows the peak memory of each process by act", () => {
     const lines = Report.peaks(result).split("\n")
     expect(lines[1]).toMatch(/^part +1\.0 +10 +2600$/)
     expect(lines[2]).toMatch(/^all at once +5\.0 +832 +7$/)
     expect(lines[3]).toMatch(/^highest in all.* 900 +2700$/)
   })
 
-  test("the report of a soak has a verdict for each resource, for each peak of memory and for each failed act", () => {
+  test("the report of npm run soak has a verdict for each resource, for each peak of memory and for each failed act", () => {
     const verdicts = Report.verdicts(result, 16)
     expect(verdicts.map(({ problem, what }) => [what, problem])).toEqual([
       ["root: heap", undefined],

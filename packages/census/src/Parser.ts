@@ -10,7 +10,7 @@ import type { parseSync } from "oxc-parser"
 
 export class Parser extends Context.Service<Parser, {
   readonly parse: typeof parseSync
-  /** The fields of each kind of syntax node that contain other nodes. */
+  /** The names of the fields that contain other nodes, for each kind of syntax node. */
   readonly visitorKeys: { readonly [type: string]: ReadonlyArray<string> }
 }>()("census/Parser") {
   static readonly layer = Layer.effect(

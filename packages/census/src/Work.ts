@@ -1,10 +1,10 @@
 /**
  * The files that a census has still to count, divided into batches for the workers. A census counts the largest files
- * first, and its batches of files shrink towards the end. The shrinking batches make all workers of a census end at
- * about the same time, whatever time a file costs.
+ * first, and its batches of files shrink towards the end. Batches that shrink make all workers of a census end at about
+ * the same time, whatever time a single file costs.
  *
- * Every file of a census is in exactly one place: it waits, is in a batch, or is done. The census puts the files of a
- * lost actor's batch back:
+ * Every file of a census is in exactly one place: it waits, is in a batch, or is done. When an actor of the census is
+ * lost, the files of its batch wait again:
  *
  *     waiting --take--> left of a batch --finish, file by file--> done
  *        ^                   |
@@ -16,8 +16,8 @@ export interface Batch {
   /** The files of a batch of the census that are not done yet. */
   readonly left: Map<string, Source>
   /**
-   * True for a batch with one suspect: a file that may have killed an actor. If a batch with a single suspect kills
-   * another actor, no other file can be the cause.
+   * True for a batch with one suspect: a file that may have killed an actor. When an actor dies that had a batch with a
+   * single suspect, no other file can have killed the actor.
    */
   readonly suspect: boolean
 }

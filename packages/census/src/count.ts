@@ -63,7 +63,7 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // The actor had died before the SIGKILL of the census reached it.
+    // The kill of an actor by the census has no effect where the actor is already dead.
   }
 }
 

@@ -2,23 +2,23 @@
  * Finds imports between files from the rows of a census alone, as pure functions.
  *
  * A relative import that names a counted file is an import inside of the folder. A relative import that names no
- * counted file is ignored. All other imports of a counted file are imports of packages.
+ * counted file is ignored. An import of a counted file that is not relative is an import of a package.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 import { extensions } from "./sources.ts"
 
-/** The name of a file or package, with the number of files that import it or that it imports. */
+/** The name of a file or package, with the number of its importers or of its imports. */
 export interface Ranked {
   readonly name: string
   readonly files: number
 }
 
 export interface Dependencies {
-  /** The number of pairs of a counted file and a counted file that it imports, where each pair counts once. */
+  /** The number of imports between counted files. Several imports of the same file by one file count once. */
   readonly inside: number
-  /** The number of pairs of a counted file and a package that it imports, where each pair counts once. */
+  /** The number of imports of packages by counted files. Several imports of the same package by one file count once. */
   readonly outside: number
   readonly nowhere: number
   /** All imported packages, sorted by the number of their importers in descending order. */
@@ -30,8 +30,8 @@ export interface Dependencies {
 }
 
 /**
- * For an extension in an import, the extensions of the source files that the import may mean: TypeScript imports a file
- * under the name of its compiled form, and may import declaration files.
+ * The extensions of the source files that an import may mean, listed under the extension that the import has:
+ * TypeScript imports a file under the name of its compiled form, and may import declaration files.
  */
 const sourceExtensions: { readonly [extension: string]: ReadonlyArray<string> } = {
   ".ts": [".d.ts"],
@@ -54,7 +54,10 @@ export const resolve = (file: string, specifier: string, known: ReadonlySet<stri
   ].find((candidate) => known.has(candidate))
 }
 
-/** Returns the package that the specifier of an import names: `node:fs/promises` is `node:fs`, `@a/b/c` is `@a/b`. */
+/**
+ * Returns the package that the specifier of an import names: The package of `node:fs/promises` is `node:fs`, and the
+ * package of `@a/b/c` is `@a/b`.
+ */
 export const packageOf = (specifier: string): string =>
   specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
 

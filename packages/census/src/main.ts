@@ -61,7 +61,8 @@ const command = Command.make("npm start --", Options.config, (options) =>
   )).pipe(Command.withDescription("Counts the source files of a folder with one actor per core."))
 
 const program = Command.run(command, { version: "0.0.0" }).pipe(
-  // The program of the census handles its interruption after all finalizers, so every actor has ended by then.
+  // The program of the census prints its message about an interruption after all finalizers have run, so every actor
+  // has ended by then.
   Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
   Effect.provide([Screen.layer, NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })])
 )

@@ -89,7 +89,10 @@ const importsOf = (text: string, module: EcmaScriptModule): ReadonlyArray<Import
 const functionTypes = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"])
 const memberTypes = new Set(["MethodDefinition", "PropertyDefinition"])
 
-/** Returns the name that a syntax node gives its child nodes: its own name, or the name from the node above. */
+/**
+ * Returns the name under which functions inside of a syntax node are counted: the name of the node, or else of the node
+ * above.
+ */
 const nameOf = (node: Node, above: string): string => {
   const id = (node.id ?? node.key) as Node | null | undefined
   if (id?.type !== "Identifier" && id?.type !== "PrivateIdentifier") return above

@@ -118,7 +118,7 @@ const dependencyLines = (rows: Rows, style: Style): Lines => {
   ]
 }
 
-/** Returns the lines with the findings of a census. */
+/** Returns the lines of the census's report that hold the results of the counts. */
 export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Largest files", largest(rows, style)),
   ...section(style, "Longest functions", longest(rows, style)),

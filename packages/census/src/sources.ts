@@ -35,7 +35,9 @@ export const extensions = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs",
  */
 const isForeign = (name: string) => name === "node_modules" || name.startsWith(".")
 
-/** Symbolic links in a counted folder are not followed, so that no file is counted twice and the walk ends. */
+/**
+ * Symbolic links in a counted folder are not followed, so that no file is counted twice and the search for files ends.
+ */
 const walk: (
   folder: string,
   below: string
@@ -49,7 +51,8 @@ const walk: (
       if (type === "Directory") {
         if (!isForeign(name)) found.push(...yield* walk(folder, file))
       } else if (type === "File" && extensions.includes(paths.extname(name))) {
-        // A file that was deleted after the walk found it is noticed by the actor that should read the file.
+        // When a file is deleted after the search for sources has found it, the actor that should read the file notices
+        // the deletion.
         const size = yield* Effect.orElseSucceed(
           Effect.map(fs.stat(paths.join(folder, file)), ({ size }) => Number(size)),
           () => 0

@@ -9,19 +9,17 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /**
-   * A hash of the names and findings of all files, which is equal for two counts of a census with the same findings.
-   */
+  /** A hash of the names and counts of all files, which is equal for two censuses with the same results. */
   readonly fingerprint: string
 }
 
-/** Returns the findings of a census for one file as text. */
+/** Returns the results of a census for one file as text. */
 const said = (row: Row | undefined): string => {
   if (row === undefined) return "nothing"
   return JSON.stringify(isMeasured(row) ? row : row.message)
 }
 
-/** Returns the files for which two counts of a census have different findings. */
+/** Returns the files for which two counts of a census have different results. */
 export const differing = (a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Row>): ReadonlyArray<string> =>
   Array.from(new Set([...a.keys(), ...b.keys()])).filter((file) => said(a.get(file)) !== said(b.get(file))).sort()
 

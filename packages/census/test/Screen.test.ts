@@ -25,8 +25,8 @@ const work = (progress: Progress) =>
     progress.say("said")
   )
 
-describe("The progress of a census in a pipe", () => {
-  it.effect("the progress of a census in a pipe is a plain line at each quarter", () =>
+describe("The progress of a census that prints to a pipe", () => {
+  it.effect("the progress of a census that prints to a pipe is a plain line at each quarter", () =>
     Effect.gen(function*() {
       const written = yield* shown(pipe, work)
       assert.deepStrictEqual(
@@ -42,8 +42,8 @@ describe("The progress of a census in a pipe", () => {
     }))
 })
 
-describe("The progress of a census on a terminal", () => {
-  it.effect("the progress of a census on a terminal is a bar that is redrawn in place and removed at the end", () =>
+describe("The progress of a census that prints to a terminal", () => {
+  it.effect("the progress of a census that prints to a terminal is a bar that is redrawn in place and removed at the end", () =>
     Effect.gen(function*() {
       const text = (yield* shown((write) => terminal(write, 40), work)).join("")
       for (const part of text.replaceAll(clear, "\n").split("\n")) assert.isBelow(part.length, 40)

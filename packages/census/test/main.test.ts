@@ -26,9 +26,9 @@ const saysTheSums = (stdout: string, folder: string) =>
     for (const line of Report.sums(rows)) assert.include(stdout, `\n  ${line}\n`)
   })
 
-describe("The census of a folder", () => {
+describe("The counts of source files that a census of a folder prints", () => {
   it.live(
-    "the census of a folder has the totals of a count without actors, and compares its time with that of one actor",
+    "a census of a folder has the totals of a count without actors, and compares its time with that of one actor",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -115,24 +115,28 @@ describe("The census of a folder", () => {
     }), timeout)
 })
 
-describe("A census of an empty folder", () => {
-  it.live("a census of an empty folder prints that it found no source files, and fails", () =>
-    Effect.gen(function*() {
-      const folder = yield* Folder.make({ "readme.md": "" })
-      const missing = Path.join(folder, "missing")
-      const reasons = [
-        [missing, "there is no such folder"],
-        [Path.join(folder, "readme.md"), "it is not a folder"],
-        [folder, "it holds no .ts"]
-      ] as const
-      for (const [where, reason] of reasons) {
-        const { code, stderr, stdout } = yield* run(where)
-        assert.strictEqual(code, 1)
-        assert.strictEqual(stdout, "")
-        assert.include(stderr, `census: nothing to count in ${where}: ${reason}`)
-        assert.notInclude(stderr, "    at ")
-      }
-    }), timeout)
+describe("A census of a folder without source files", () => {
+  it.live(
+    "a census of a folder without source files prints that it found none, and fails",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* Folder.make({ "readme.md": "" })
+        const missing = Path.join(folder, "missing")
+        const reasons = [
+          [missing, "there is no such folder"],
+          [Path.join(folder, "readme.md"), "it is not a folder"],
+          [folder, "it holds no .ts"]
+        ] as const
+        for (const [where, reason] of reasons) {
+          const { code, stderr, stdout } = yield* run(where)
+          assert.strictEqual(code, 1)
+          assert.strictEqual(stdout, "")
+          assert.include(stderr, `census: nothing to count in ${where}: ${reason}`)
+          assert.notInclude(stderr, "    at ")
+        }
+      }),
+    timeout
+  )
 })
 
 describe("The command line of the census", () => {

@@ -43,8 +43,8 @@ describe("The kinds of lines in a source file", () => {
     }))
 })
 
-describe("The size and digest of a source file", () => {
-  it.effect("the row of a file has the size and the digest of the file's bytes", () =>
+describe("The size and the hash of a source file in a census", () => {
+  it.effect("the row of a file has the size of the file and the hash of its bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"🐎\"\n"
       const row = yield* measured(text)
@@ -111,7 +111,7 @@ describe("The longest function of a source file", () => {
     }))
 })
 
-describe("An unusual source file in a census", () => {
+describe("A source file with a syntax error or a special extension in a census", () => {
   it.effect("the row of a file with a syntax error has the line of the error", () =>
     Effect.gen(function*() {
       const parser = yield* Parser

@@ -34,7 +34,7 @@ const census = (given: Partial<Census> = {}): Census => ({
   ...given
 })
 
-describe("The findings of a census", () => {
+describe("The results of a census in its report", () => {
   it("the report of a census has tables of the first rows, the files that failed, the dependencies and the totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
@@ -72,7 +72,7 @@ describe("The findings of a census", () => {
     assert.deepStrictEqual(Report.findings(reversed, style), Report.findings(rows, style))
   })
 
-  it("the fingerprint of a census changes when a finding about any file changes", () => {
+  it("the fingerprint of a census changes when the result for any file changes", () => {
     const other = new Map(rows).set("src/c.ts", row("src/c.ts", { bytes: 7, functions: 1 }))
     assert.notStrictEqual(Report.sums(other).at(-1), Report.sums(rows).at(-1))
   })

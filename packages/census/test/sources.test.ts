@@ -22,7 +22,7 @@ const closedBelow = FileSystem.layerNoop({
       )
 })
 
-describe("The source files of a folder", () => {
+describe("The search for source files in a folder", () => {
   it.live("the sources of a folder are its files by name with their sizes, without links, hidden folders and installed packages", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem

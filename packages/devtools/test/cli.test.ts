@@ -47,7 +47,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G252: `furrow why` reports an actor that waits for a name without an actor, and --json prints the finding as data",
+    "G252: `furrow why` reports an actor that waits for a name that no actor has, and --json prints the finding as data",
     Effect.gen(function*() {
       const pid = String((yield* tree("name")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -94,7 +94,7 @@ describe("The command furrow", () => {
   )
 
   test(
-    "G259: `furrow graves` lists an actor that ended its own process, and prints the post-mortem, the only file in the folder of post-mortems",
+    "G259: `furrow graves` lists an actor that ended its own process, prints its post-mortem, and removes the post-mortem with --clear",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })

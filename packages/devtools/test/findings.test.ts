@@ -81,7 +81,7 @@ describe("A deadlock between the actors of a tree", () => {
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G250: a cycle of reads is no deadlock where an invisible fiber may work for one of the dialog's ends", () => {
+  it("G250: a cycle of reads is no deadlock where a fiber that tools cannot see may work for one end of the dialog", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })

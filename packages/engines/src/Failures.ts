@@ -43,12 +43,13 @@ interface Event {
 interface Given extends Engine {
   readonly up: Server
   readonly name: Engine["name"]
-  /** The key of a test in the engine, which no other test uses. */
+  /** The key in the engine that a test claims, and that no other test uses. */
   readonly key: string
   readonly events: Array<Event>
   readonly leases: (port: number, millis?: number) => Layer.Layer<Discovery.Leases, unknown>
   /**
-   * Starts a program that wants to lead and reaches the engine over the given port, until the program is interrupted.
+   * Runs a program that takes part in an election and reaches the engine over the given port, until the program is
+   * interrupted.
    */
   readonly elect: (
     who: string,
@@ -167,8 +168,8 @@ const leaders: Rows = {
       yield* Eventually.pause(ttl / 4)
       yield* proxy.holdAnswers
       yield* Fiber.interrupt(b)
-      // The engine may grant the name to a waiting program that is cut off, and that is fenced before it hears of the
-      // grant.
+      // The engine may grant the name to a waiting program that is cut off, and the grant may be outdated before the
+      // program knows of it.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       yield* leads(given, "a", token)

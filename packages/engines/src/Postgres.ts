@@ -13,7 +13,10 @@ export const isInstalled = initdb !== undefined
 
 const program = (name: string) => Path.join(Path.dirname(Fs.realpathSync(initdb!)), name)
 
-/** Returns the first message of a PostgreSQL client: the version of the protocol, its user and its database. */
+/**
+ * Returns the first message of a PostgreSQL client, with the version of the protocol, the name of the user, and the
+ * name of the database.
+ */
 const startup = () => {
   const words = Buffer.from("user\0furrow\0database\0postgres\0\0")
   const head = Buffer.alloc(8)

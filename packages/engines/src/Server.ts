@@ -26,7 +26,7 @@ export interface Server {
    */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
-  /** Deletes the data of a test's server, which must be dead. */
+  /** Deletes the data of a test's server that was killed before. */
   readonly wipe: Effect.Effect<void, unknown>
   /** Makes a test's server run again after it was killed, frozen or wiped. */
   readonly restore: Effect.Effect<void, unknown>
@@ -108,7 +108,7 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process of the test's server has already ended.
+    // A signal to a test's server has no effect where the server's process has already ended.
   }
 }
 

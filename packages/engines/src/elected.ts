@@ -18,8 +18,8 @@ interface Where {
 }
 
 /**
- * Starts a program that wants to lead, which then takes part in the election. Programs of an election that should write
- * to the same resource get the resource's name; the default is a new resource.
+ * Starts a process that takes part in an election and wants to lead. Programs of an election that should write to the
+ * same resource get the resource's name; the default is a new resource.
  */
 export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: string) =>
   Effect.gen(function*() {
@@ -31,9 +31,7 @@ export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: 
     return {
       program: started,
       resource: file,
-      /**
-       * Waits until the program leads, and returns the token of its leadership, if the token is larger than `after`.
-       */
+      /** Waits until the program leads with a token that is larger than `after`, and returns the token. */
       leads: (after: number) =>
         Eventually.holds("the program leads", () => token() > after && token(), { within: "60 seconds" }),
       isInOrder: () => {

@@ -18,7 +18,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** An endpoint that returns a product with the pid of its process's parent. */
+/** An endpoint that returns the product of two numbers, and the pid of the process that started the actor. */
 export const multiply = Actor.fn("multiply", {
   module: import.meta.url,
   payload: { a: Schema.Int, b: Schema.Int },

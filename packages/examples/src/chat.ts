@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export class ThrownOut extends Schema.TaggedError<ThrownOut>()("ThrownOut", { why: Schema.String }) {}
 
-/** The guests in the chat room, and a hub for the whole actor that sends messages to them. */
+/** The guests in the chat room, and one hub of the actor that sends messages to all guests. */
 class Guests extends Context.Service<Guests, Map<string, (line: string) => Effect.Effect<void>>>()("examples/Guests") {}
 
 export const join = Actor.dialog("join", {

@@ -48,7 +48,10 @@ export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, succes
 const rounds = 7
 const calls = 2000
 
-/** Returns the median time of one repetition among `times`, in microseconds. */
+/**
+ * Returns the average duration of an Effect that is repeated `times` times, in microseconds; of several rounds, the
+ * median counts.
+ */
 const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const all: Array<number> = []

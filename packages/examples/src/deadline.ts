@@ -1,5 +1,5 @@
 /**
- * In this example the root sets a deadline, which an actor two calls further on knows.
+ * In this example the root sets a deadline, and an actor that is called through another actor knows the deadline.
  *
  *     root  --->  office  --->  field
  *

@@ -3,8 +3,8 @@
  *
  * The two actors of this example are siblings, and each knows only the other's name. The function `Registry.wait`
  * returns a portal to the actor with a given name when that actor is ready. The line that an actor of this example
- * receives runs over a direct connection between the two actors. When both actors of this example have received their
- * line, the body of the nursery is done, and its end cancels both actors.
+ * receives is sent over a direct connection between the two actors. When both actors of this example have received
+ * their line, the body of the nursery returns, and the nursery cancels both actors.
  *
  * Prints:
  *
@@ -21,7 +21,10 @@ import * as Schema from "effect/Schema"
 
 const Line = Schema.Struct({ pid: Schema.Int, text: Schema.String })
 
-/** The endpoint with the line that an actor of this example says, which runs in that actor's process. */
+/**
+ * The endpoint by which an actor of this example says its line. The handler of `line` runs in the process of the actor
+ * that says the line.
+ */
 export const line = Actor.fn("line", {
   module: import.meta.url,
   payload: { to: Schema.String },
@@ -31,7 +34,9 @@ export const line = Actor.fn("line", {
   return { pid: process.pid, text: `hi ${to}, my name is ${name}` }
 }))
 
-/** Finds the other actor of this example, whichever actor was started first, and runs the line in that actor. */
+/**
+ * Waits for the other actor of this example, whichever actor was started first, and asks the other actor for its line.
+ */
 export const meet = Actor.fn("meet", {
   module: import.meta.url,
   payload: { whom: Schema.String },

@@ -2,10 +2,10 @@
  * A graph of actors instead of a tree: the owner of two actors introduces them to each other, and takes no part in
  * their calls.
  *
- * The value `portal.ref` is a reference to an actor, as data. A reference is sent in a payload whose contract allows it
- * (`Actor.ref`), and its receiver opens a portal with it (`Actor.portal`). The first call over a reference makes a
- * connection, which both actors then use for all their calls. A reference grants no access: an actor's endpoint that is
- * not exposed cannot be called over the reference.
+ * The value `portal.ref` is a reference to an actor, as data. A reference is sent in a payload whose contract allows
+ * references (`Actor.ref`). The receiver of a reference opens a portal with the reference (`Actor.portal`). The first
+ * call over a reference makes a connection, which both actors then use for all their calls. A reference grants no
+ * access: an actor's endpoint that is not exposed cannot be called over the reference.
  *
  * Prints:
  *

@@ -1,11 +1,11 @@
 /**
- * Leader election with a fenced resource: a former leader cannot write to the resource after its successor.
+ * Leader election with a fenced resource: a former leader cannot write to the resource once its successor has written.
  *
  * In this example two members of an election want to write invoices, and one member leads at a time. The file of the
  * invoices remembers the largest token of a leader that it has seen, and refuses a write with a smaller token. A write
- * of this example's first leader is still being sent when its leadership is over, as after a long pause of its process.
- * The first program of this user on this host becomes the engine that holds the names of the election. With PostgreSQL
- * or NATS the program of this example runs on several hosts, by another Layer:
+ * of the first leader arrives at the file after the end of the leader's leadership, as after a long pause of its
+ * process. The first program of this user on this host becomes the engine that holds the names of the election. With
+ * another Layer, for an engine in PostgreSQL or NATS, the program of this example runs on several hosts:
  *
  *     ENGINE=postgres DATABASE_URL=postgres://user@host/database npm run example -- leader
  *     ENGINE=nats NATS_SERVERS=host:4222 npm run example -- leader

@@ -28,7 +28,7 @@ export const feed = Actor.stream("feed", {
   success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
 })(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
 
-// The aggregator's counts of the items from each feed, and the numbers that it has passed on.
+// The number of items that the aggregator received from each feed, and the number of items that it passed on.
 const heard = new Map<number, number>()
 const passed = new Set<number>()
 const isNew = (n: number) => passed.size < passed.add(n).size

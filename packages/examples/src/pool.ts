@@ -1,9 +1,9 @@
 /**
- * The example has a pool of actors with a progress bar, whose workers are killed while they work.
+ * The example has a pool of actors and a progress bar, and the pool's workers are killed while they work.
  *
  * A thumbnail may be made twice, so its endpoint is `idempotent`, and the pool gives the task of a killed worker to
- * another worker. A letter must be sent at most once, so the caller gets the error that the worker was lost, and
- * decides about a repetition. On a terminal the progress bar of the pool stays on one line.
+ * another worker. A letter must be sent at most once. So the caller gets the error that the worker was lost, and
+ * decides whether to send the letter again. On a terminal the progress bar of the pool stays on one line.
  *
  * Prints:
  *

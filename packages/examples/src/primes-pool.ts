@@ -1,6 +1,6 @@
 /**
- * The counterpart of `primes.ts` does its work on a small pool of worker threads, without Furrow and without Effect.
- * The file `primes-pool.ts` contains the code of the main thread and of the worker threads.
+ * The file `primes-pool.ts` does the work of the example `primes.ts` on a small pool of worker threads, without Furrow
+ * and without Effect. The file `primes-pool.ts` contains the code of the main thread and of the worker threads.
  *
  * Compared with actors, this pool of threads has no types on its messages, cannot interrupt work, and does not end with
  * its owner. A worker thread that exhausts its heap ends the whole process.

@@ -16,7 +16,7 @@ const readProc = (pid: string): ReadonlyArray<Row> => {
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // The process ended while its file in /proc was read.
+    return [] // A process that ended while its file in /proc was read is left out of the list.
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * In this example an external program is the supervised child of a root.
  *
- * The server in this example is a shell script, and code for a database or a compiler would be equal. The server in
- * this example is ready when it prints its ready line. The server in this example is killed, and its supervisor starts
- * it again. At the end of this example the server is stopped, with all processes that it has started.
+ * The server in this example is a shell script. A database or a compiler would be started by the same code. The server
+ * in this example is ready when it prints its ready line. The server in this example is killed, and its supervisor
+ * starts it again. At the end of this example the server is stopped, with all processes that it has started.
  *
  * Prints:
  *
@@ -27,7 +27,7 @@ import * as Stream from "effect/Stream"
 
 const script = (text: string) => ChildProcess.make("/bin/sh", ["-c", text])
 
-/** A shell script that starts a process in its group, prints that it is ready, and stays. */
+/** A shell script that starts a process in its group, prints that it is ready, and then waits. */
 class Server extends Program.Service<Server>()("server", {
   command: script("sleep 1000 & echo listening as process $$; wait"),
   ready: Program.line("listening"),
@@ -46,8 +46,8 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that sees each incarnation of the server, because the supervisor builds the Layer again together with the
-  // server.
+  // A Layer that keeps the pid of each incarnation of the server. The supervisor builds the Layer again together with
+  // the server.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

@@ -27,7 +27,7 @@ import * as Schema from "effect/Schema"
 
 export class NegativeRoot extends Schema.TaggedError<NegativeRoot>()("NegativeRoot", { of: Schema.Finite }) {}
 
-/** A mistake in the program of an actor is no outcome of a call, so the contract does not declare the mistake. */
+/** A mistake in the code of an actor is not an expected error of a call, so the contract does not declare it. */
 const readTable = (): number => {
   try {
     return JSON.parse("[1, 4, 9,") as number
@@ -46,7 +46,10 @@ export const squareRoot = Actor.fn("squareRoot", {
   return fromTable ? readTable() : Math.sqrt(of)
 }))
 
-/** The function `Effect.fn` adds its name and the line of its call to the stack. */
+/**
+ * The function `Effect.fn` adds the name of the wrapped function and the line at which it was called to the stack of an
+ * error.
+ */
 const askForRoot = Effect.fn("askForRoot")(function*(of: number, fromTable: boolean) {
   return yield* Actor.runInActor(squareRoot({ of, fromTable }))
 })

@@ -1,5 +1,5 @@
 /**
- * Two Services under load get new actors, one after the other, without a failed call.
+ * In this example two Services under load are replaced by new actors, one Service after the other, and no call fails.
  *
  * The actor Shop of this example runs in a process of its own, and uses the Services Stock and Prices. Four customers
  * order from Shop all the time, and a clerk asks Stock directly, while Stock and Prices are replaced twice. For each
@@ -36,7 +36,7 @@ export class Shop
   extends Actor.Service<Shop>()("Shop", { module, endpoints: [order, orders], uses: [Stock, Prices] })
 {}
 
-// Each call of this example takes several milliseconds, so that an open call ends at the actor that is being replaced.
+// Each call of this example takes several milliseconds, so some calls are still open at an actor while it is replaced.
 export const stock = Stock.serve({ take: () => Effect.as(Effect.sleep("5 millis"), 1) })
 export const prices = Prices.serve({ price: () => Effect.as(Effect.sleep("5 millis"), 42) })
 export const shop = Shop.serve(Effect.map(Ref.make(0), (count) => ({

@@ -5,8 +5,8 @@
  *     npm run example -- primes
  *     npm run example -- --all
  *
- * Each example runs in a process of its own. The exit code of the runner is the exit code of its single example; with
- * all examples it is 1 if an example failed.
+ * Each example runs in a process of its own. The exit code of the runner is the exit code of its single example. A run
+ * of all examples has the exit code 1 if an example failed.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"

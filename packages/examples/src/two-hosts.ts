@@ -158,7 +158,10 @@ const play = (places: Readonly<Record<Role, Place>>) =>
     yield* Effect.promise(() => once(buys, "exit"))
   }))
 
-/** The addresses of this example's two hosts. On systems other than Linux the loopback has a single address. */
+/**
+ * The addresses of this example's two hosts. On systems other than Linux the loopback has a single address, which both
+ * hosts of this example then share.
+ */
 const addresses = process.platform === "linux" ? ["127.0.0.2", "127.0.0.3"] : ["127.0.0.1", "127.0.0.1"]
 
 const plays = Effect.gen(function*() {

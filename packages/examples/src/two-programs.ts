@@ -8,7 +8,7 @@
  * secret; one of the user's programs on this host holds the names.
  *
  * On two hosts the programs of this example differ only in the Layer `platform`. On two hosts each host has a
- * certificate with its name (docs/second-machine.md makes the certificates), and NATS holds the names:
+ * certificate with its name (docs/second-machine.md shows how to make it), and NATS holds the names:
  *
  *     const platform = Layer.merge(
  *       NodeTransport.layerTls({ host: "0.0.0.0", ports: [47_000, 47_100], advertise: "db1.internal", ca, cert, key }),

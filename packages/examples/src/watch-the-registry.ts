@@ -27,7 +27,10 @@ import * as Stream from "effect/Stream"
 
 export const pid = Actor.fn("pid", { module: import.meta.url, success: Schema.Int })(() => Effect.succeed(process.pid))
 
-/** Starts two actors of its own, waits for the end of the actor "right-hand", and then runs until it is interrupted. */
+/**
+ * Starts the actors "left-hand" and "right-hand", waits for the end of "right-hand", and then runs until the call is
+ * interrupted.
+ */
 export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntraced(function*() {
   yield* Actor.startScoped("left-hand", { expose: [pid] })
   const right = yield* Actor.startScoped("right-hand", { expose: [pid] })

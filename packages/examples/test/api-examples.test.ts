@@ -114,7 +114,7 @@ describe("The rules for examples in doc comments", () => {
     assert.notInclude(lines.join(), "running.")
   })
 
-  it("an exported statement of an example in a doc comment is placed above the generator", () => {
+  it("an exported statement of an example in a doc comment is placed above the generator function that runs the other statements", () => {
     const lines = program("export const a = fn({", "  b", "})", "a()")
     const generator = lines.findIndex((line) => line.includes("Effect.gen("))
     assert.isBelow(lines.indexOf("})"), generator)

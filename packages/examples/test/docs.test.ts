@@ -165,7 +165,7 @@ describe("The page docs/errors.md", () => {
     for (const step of ActorErrors.SpawnStep.literals) assert.include(page.text, `\`${step}\``)
   })
 
-  it("docs/errors.md has a row for every death of an actor", () => {
+  it("docs/errors.md has a row for every kind of an actor's death", () => {
     const section = page.text.slice(
       page.text.indexOf("## The deaths of an actor"),
       page.text.indexOf("## What they say")

@@ -128,7 +128,7 @@ const quiet = Eventually.succeeds(
 )
 
 describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
-  it.live("the pool of docs/from-workers.md ends workers that spin, answers the tasks behind them, and goes on with their callers", () =>
+  it.live("the pool of docs/from-workers.md ends workers that spin, fails the calls that wait too long behind them, and answers later calls", () =>
     withPool(3, (crew) =>
       Effect.gen(function*() {
         const tasks = yield* begin(crew, "spin", 3)
@@ -145,7 +145,7 @@ describe("The pool of docs/pool.md", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("the pool of docs/from-workers.md ends the workers of endless tasks, answers the tasks behind them, and goes on with their callers", () =>
+  it.live("the pool of docs/from-workers.md ends the workers of endless tasks after each way in which a worker can die, and answers later calls", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew

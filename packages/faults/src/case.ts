@@ -37,8 +37,8 @@ export interface Case {
    */
   readonly residueMillis?: number | undefined
   /**
-   * The expected lines of a case: stdout, stderr after "stderr: ", the lines of `play`, and the way in which the
-   * program ended.
+   * The expected lines of a case: stdout, stderr with "stderr: " before each line, and the lines that the case's
+   * function `play` returns. The last expected line says how the program ended.
    */
   readonly wanted: ReadonlyArray<string>
 }

@@ -20,7 +20,10 @@ import * as Options from "./options.ts"
 import * as Render from "./render.ts"
 import { isWanted, run } from "./run.ts"
 
-/** An error that ends the process of `npm run faults` with this exit code, after its messages have been printed. */
+/**
+ * An error that makes the process of `npm run faults` end with the given exit code, after all messages have been
+ * printed.
+ */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

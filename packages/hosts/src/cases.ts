@@ -22,7 +22,9 @@ const lostMillis = 11_000
  * Milliseconds after the last renewal of a lease until the leader with this lease stops, and until the lease expires.
  */
 const [fenceMillis, ttlMillis] = [11_250, 15_000]
-/** Milliseconds between two renewals of a lease, because the last renewal before a cut may be so old. */
+/**
+ * Milliseconds between two renewals of a lease, and so the largest age of the last renewal when a network link is cut.
+ */
 const renewalMillis = ttlMillis / 4
 
 /**
@@ -53,8 +55,8 @@ const ready = (east: Tree, west: Tree, round: number) =>
 const failures = [/^call 1 of 1 (.*)$/, /^call 2 of 1 (.*)$/, /^call 3 of 1 (.*)$/, /^stream of 1 (.*)$/]
 
 /**
- * Checks that every open call of the host `east` fails with a typed error. Returns the milliseconds from the cut to the
- * failure of the last open call.
+ * Checks that every open call of the host `east` fails with a typed error. Returns the milliseconds from the cut of the
+ * network link to the failure of the last open call.
  */
 const lost = (east: Tree, cutAt: number) =>
   Effect.gen(function*() {

@@ -20,7 +20,9 @@ import * as Runtime from "effect/Runtime"
 import { type Case, cases } from "./cases.ts"
 import * as Place from "./place.ts"
 
-/** An error that ends the process of `npm run hosts` with this exit code, after the reason has been printed. */
+/**
+ * An error that makes the process of `npm run hosts` end with the given exit code, after the reason has been printed.
+ */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -58,7 +58,10 @@ const run = (command: string, input = ""): Effect.Effect<void, NetworkError> =>
 const runAll = (commands: ReadonlyArray<string>) =>
   Effect.forEach(commands, (command) => run(command), { discard: true })
 
-/** Processes in a network namespace keep it alive after its name is removed, so the processes are killed first. */
+/**
+ * Processes in a network namespace keep the namespace alive after its name is removed, so the processes are killed
+ * first.
+ */
 const remove = (name: string) =>
   Effect.suspend(() => {
     const { stdout } = ChildProcess.spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
@@ -66,7 +69,7 @@ const remove = (name: string) =>
       try {
         process.kill(Number(pid), "SIGKILL")
       } catch {
-        // The process in the network namespace has already ended.
+        // The kill of a process in a network namespace has no effect where the process has already ended.
       }
     }
     return Effect.ignore(run(`ip netns del ${name}`))

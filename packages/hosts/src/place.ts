@@ -98,7 +98,7 @@ const treeOf = (program: Program.Program): Tree => {
         try {
           process.kill(pid, "SIGKILL")
         } catch {
-          // The process of the host's tree has already ended.
+          // The kill of a process of a host's tree has no effect where the process has already ended.
         }
       }
     })

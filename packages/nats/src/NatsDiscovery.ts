@@ -39,8 +39,8 @@ export interface NatsOptions {
  * programs that follow names or wait for names. A log line of the driver says whether the NATS server reports expired
  * leases or is polled.
  *
- * The clock of the NATS server decides which leases have expired. The tokens of names keep growing even after the loss
- * of a bucket.
+ * The clock of the NATS server decides which leases have expired. The fencing tokens of names keep growing even after
+ * the loss of the NATS bucket that holds the names.
  *
  * @example
  * ```ts check

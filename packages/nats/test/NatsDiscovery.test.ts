@@ -31,7 +31,7 @@ describe("The entries of keys in a NATS bucket", () => {
     }
   )
 
-  it("a NATS filter matches the entries whose keys begin with the filter's prefix, by whole words", () => {
+  it("a NATS filter for a prefix matches the entries whose keys begin with the prefix, and compares only whole words", () => {
     assert.strictEqual(Keys.filterOf(""), "k.>")
     assert.strictEqual(Keys.filterOf("web"), "k.>")
     assert.strictEqual(Keys.filterOf("web/"), "k.web.>")

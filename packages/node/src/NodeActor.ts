@@ -1,5 +1,5 @@
 /**
- * Actors as Node processes: the runtime of a root, and the main program around it.
+ * Actors as Node processes: the runtime of a root, and the function that runs a main program in it.
  *
  * @since 0.1.0
  */
@@ -32,20 +32,20 @@ import * as NodeTransport from "./NodeTransport.ts"
 export interface Options extends RootOptions {
   /**
    * The spare processes that the root keeps ready for the next starts of actors, as in `NodeSpawner.layer`. The option
-   * `spares` counts only where the context has no Spawner. The default of `spares` is the value of the variable
-   * `FURROW_SPARES`, or else `auto`.
+   * `spares` has no effect where the program provides a Spawner of its own. The default of `spares` is the value of the
+   * variable `FURROW_SPARES`, or else `auto`.
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
   /**
    * The folder for the records of living actors and the post-mortems of dead actors, or `off`, as in
-   * `NodeSpawner.layer`. The option `graves` counts only where the context has no Spawner. The default of `graves` is
-   * the value of the variable `FURROW_GRAVES`, or else the folder `graves` in the runtime folder.
+   * `NodeSpawner.layer`. The option `graves` has no effect where the program provides a Spawner of its own. The default
+   * of `graves` is the value of the variable `FURROW_GRAVES`, or else the folder `graves` in the runtime folder.
    */
   readonly graves?: string | undefined
   /**
    * Says when a large root has a starter, which is a small process that starts the root's actors, as in
-   * `NodeSpawner.layer`. The option `starter` counts only where the context has no Spawner. The default of `starter` is
-   * the value of the variable `FURROW_STARTER`, or else `auto`.
+   * `NodeSpawner.layer`. The option `starter` has no effect where the program provides a Spawner of its own. The
+   * default of `starter` is the value of the variable `FURROW_STARTER`, or else `auto`.
    */
   readonly starter?: NodeSpawner.StarterMode | undefined
 }
@@ -169,7 +169,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (!isRoot()) return
   let control: Control | undefined
-  // The main program, after it has noted the functions that stop and kill its tree.
+  // The main program as an Effect, which first stores the functions that stop the tree and kill it.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
     control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
     return program
@@ -210,14 +210,15 @@ interface RootWatch {
 }
 
 /**
- * Milliseconds after the first signal to a root during which a SIGINT is ignored, because npm and others send a
- * terminal's signal twice.
+ * Milliseconds after the first signal to a root during which a SIGINT is ignored, because npm and similar programs send
+ * a terminal's signal twice.
  */
 const sameWishMillis = 1000
 
 /**
  * Watches for every event that can end a root from outside its main program: signals, uncaught errors, and closed
- * output. The first event from outside interrupts the main program of a root, and a later SIGINT kills the tree.
+ * output. The first signal, uncaught error or closed output interrupts the main program of a root, and a later SIGINT
+ * kills the tree.
  */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined

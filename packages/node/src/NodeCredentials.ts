@@ -40,8 +40,8 @@ const problemOf = (path: string): string | undefined => {
 }
 
 /**
- * Makes the file of a secret by linking a complete file to the path. A reader never sees a part of a secret's file, and
- * the file of its first maker stays.
+ * Makes the file of a secret by linking a complete file to the path. A reader never sees an incomplete file, and when
+ * several programs make the file at once, the first file stays.
  */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`

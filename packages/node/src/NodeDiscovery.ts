@@ -29,7 +29,7 @@ export interface HostOptions {
  *
  * The first program of a user becomes the holder of the host's names, and answers the user's other programs over a
  * private socket. When the program that holds a host's names ends, even by SIGKILL, another program continues with the
- * same names. The holder writes its state before each answer.
+ * same names. The program that holds a host's names writes the state of the names to files before each answer.
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ export interface UnixOptions {
 }
 
 /**
- * The module name `furrow:node` in the plans of `@furrow/node`, which names no file. Every actor knows the transports
+ * The module name `furrow:node` in the plans of `@furrow/node`; no file has this name. Every actor knows the transports
  * of `@furrow/node` without an import.
  */
 const module = "furrow:node"
@@ -187,7 +187,7 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 
 /**
  * TCP under mutual TLS 1.3, for trees on several hosts. Both ends of a TLS connection between actors show a certificate
- * of an authority in `ca`, and the dialled host must be named in the listener's. Over the encrypted TLS channel each
+ * of an authority in `ca`. The listener's certificate must name the dialled host. Over the encrypted TLS channel each
  * actor also proves its membership of the tree, and the proof is valid only for this channel.
  *
  * `NodeTransport.layerTls` fails with `RuntimeLayerError` where a PEM file cannot be read, where key and certificate do

@@ -87,8 +87,9 @@ export interface ProgramSnapshot {
 }
 
 /**
- * A program that runs or has ended. Closing a program's Scope sends the `killSignal` of its command (SIGTERM), and
- * SIGKILL after `forceKillAfter` (`Timeouts.finalizers`). The signals that end a program go to its whole process group.
+ * A program that runs or has ended. Closing a program's Scope sends the `killSignal` of its command, by default
+ * SIGTERM. A program that does not end gets SIGKILL after `forceKillAfter`, by default `Timeouts.finalizers`. The
+ * signals that end a program go to its whole process group.
  *
  * @category models
  * @since 0.1.0
@@ -100,7 +101,8 @@ export interface Program {
   readonly exit: Effect.Effect<ProgramExit>
   /**
    * The end of a program as an `ActorExit`, which depends on the program's exit code and signal. The exit is `Returned`
-   * for a program's exit code 0, `Failed` for other codes, `Lost` for a signal, or `Cancelled` by the program's owner.
+   * for the exit code 0, `Failed` for other codes, `Lost` for a signal, and `Cancelled` where the program's owner ended
+   * it.
    */
   readonly wait: Effect.Effect<ActorExit>
   /**
@@ -111,7 +113,7 @@ export interface Program {
    */
   readonly output: Stream.Stream<Line>
   /**
-   * Waits for the first further line of the program that matches the pattern, and misses no line. The wait for a
+   * Waits for the next line of the program's output that matches the pattern, and misses no line. The wait for a
    * program's line never ends without a matching line.
    */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
@@ -316,7 +318,7 @@ const awaitReady = <E, R>(
  *
  * The start of a program fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or
  * is not ready in time. When the start of a program fails, even by an error of `ready`, no process of the program is
- * left. The start of a program refuses a command that redirects its output, or that is not detached.
+ * left. The start of a program refuses a command that redirects its output, or whose option `detached` is false.
  *
  * @example
  * ```ts

@@ -29,15 +29,15 @@ const bufferBytes = 128 * 1024
 let shared: Uint8Array | undefined
 
 /**
- * Returns the buffer into which a socket is read. All sockets share one buffer on systems where the kernel fills the
- * buffer in the step that passes the bytes on. On Windows each socket has a buffer of its own, because the kernel may
- * write to the buffer at any time between two reads.
+ * Returns the buffer into which a socket is read. Outside of Windows all sockets share one buffer, because the kernel
+ * fills the buffer only directly before Node passes the bytes on. On Windows each socket has a buffer of its own,
+ * because the kernel may write to the buffer at any time between two reads.
  */
 const makeBuffer = (): Uint8Array =>
   process.platform === "win32" ? new Uint8Array(bufferBytes / 2) : shared ??= new Uint8Array(bufferBytes)
 
 /**
- * Makes a reader for one socket, which is to be made with its `onread` option.
+ * Makes a reader for one socket. The socket has to be made with the reader's `onread` option.
  *
  * @example
  * ```ts
@@ -88,8 +88,9 @@ interface Destroyable {
 }
 
 /**
- * Reads the last words of a peer that has closed the connection, before a write fails. A failed write destroys the
- * socket, and the bytes that the kernel still holds for this process would be lost with the socket.
+ * Reads the bytes that a peer sent before it closed the connection, as long as no write to the connection has failed. A
+ * failed write destroys the socket, and the bytes that the kernel still holds for this process would be lost with the
+ * socket.
  */
 const readLastWords = (socket: Net.Socket, read: (bytes: Uint8Array) => void): void => {
   const inner = socket as unknown as Destroyable

@@ -2,7 +2,7 @@
  * The first lines of every actor's process must run before any module is imported.
  *
  * The process of an actor turns on the compile cache in its first line, so that the cache covers the runtime itself. An
- * actor's process then imports the runtime dynamically, from the runtime bundle where the bundle may be used.
+ * actor's process imports the runtime dynamically, from the runtime bundle where the bundle may be used.
  *
  * @since 0.1.0
  */

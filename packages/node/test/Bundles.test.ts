@@ -237,7 +237,7 @@ describe("A bundled program that cannot have actors", () => {
   )
 
   it.live(
-    "G126: a bundled file that another file imports and that cannot have actors fails in its actor, and the error shows the line to write",
+    "G126: an actor fails whose bundled module is also the main program that a launcher imports, and the error shows the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
@@ -276,7 +276,7 @@ describe("A bundled program that cannot have actors", () => {
 
 describe("A bundle that contains only Effect", () => {
   it.live(
-    "G126: a bundle that contains Effect but not Furrow fails with the error that there are two copies of Effect, and Furrow's path",
+    "G126: a bundle that contains Effect but not Furrow fails with an error that names the two copies of Effect and the path of Furrow",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }

@@ -44,7 +44,7 @@ const callable = (bob: Portal) =>
   })
 
 describe("The first value, the result and the cleanup of a dialog", () => {
-  it.live("a dialog gives caller and callee the first value, the current dialog and the result, and is removed after its end", () =>
+  it.live("a dialog gives caller and callee its first value and its result, is their current dialog, and is removed after its end", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const result = yield* bob.open(
@@ -132,7 +132,7 @@ describe("The cancel of a dialog", () => {
       })
     ))
 
-  it.live("a dialog fails with the cancel of another actor, and names the actor that has cancelled it", () =>
+  it.live("a dialog that another actor cancels fails, and its error names the other actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(

@@ -73,7 +73,7 @@ describe("The exit of an actor", () => {
 
 describe("Calls to an actor that is killed while they run", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: of a thousand calls that the ${from} makes to a killed actor, none has run whose error says that it had not begun`, () =>
+    it.live(`G124: of a thousand calls that the ${from} makes to a killed actor, no call has run whose error denies that the call had begun`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

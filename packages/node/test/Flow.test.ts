@@ -130,7 +130,7 @@ describe("The memory of streams and dialogs", () => {
   }
 
   for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
-    it.live(`memory stays flat while a reader of ${what} has stopped, because the writer stops at the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} has stopped, because the writer stops when the window is used up`, () =>
       withBob((bob) =>
         bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
           Effect.gen(function*() {
@@ -149,7 +149,7 @@ describe("The memory of streams and dialogs", () => {
           }))
       ))
 
-    it.live(`memory stays flat while a reader of ${what} is slow, because the writer is never further ahead than the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} is slow, because the writer is at most one window ahead of the reader`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { check, sample } = yield* watch(bob)
@@ -396,7 +396,7 @@ describe("Overruns of a dialog's slow reader with room for one item", () => {
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a dialog ended by ${parks ? "a cancel" : "its result"} with room for one item at a slow ${slow} waits if the ${slow}'s overflow policy allows it, and otherwise fails`, () =>
+      it.live(`a dialog that ${parks ? "a cancel" : "its result"} ends, with room for one item at a slow ${slow}, waits where the ${slow}'s overflow policy allows it, and otherwise fails`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

@@ -9,7 +9,7 @@ import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections
 import { Counter, Doubler } from "./fixtures/services.ts"
 
 describe("A reference to an actor", () => {
-  it.live("a reference from a parent opens a portal to a sibling, whose answers and typed errors arrive at the holder", () =>
+  it.live("a reference from a parent opens a portal to a sibling, and the sibling's answers and typed errors arrive at the holder of the reference", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const { ref } = yield* tree.at("b")
@@ -27,7 +27,7 @@ describe("A reference to an actor", () => {
         assert.strictEqual(unixConnections(treeFolder(tree.runtime)), 3)
       })))
 
-  it.live("a reference to an actor that a child returns over any number of levels works for every holder", () =>
+  it.live("a reference that a child returns over any number of levels works for every holder of the reference", () =>
     inTree(["a", "p", "p/q", "p/q/r"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

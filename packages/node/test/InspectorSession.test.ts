@@ -16,7 +16,7 @@ const server = Effect.acquireRelease(
 )
 
 describe("A session with the inspector of an actor", () => {
-  it.live("G287: a session with an inspector that is dropped sends no close frame, which would crash a Node that closes its inspector", () =>
+  it.live("G287: a dropped session with an inspector sends no close frame, which would crash a Node that closes its inspector", () =>
     Effect.scoped(Effect.gen(function*() {
       const inspector = yield* server
       const bytes: Array<Buffer> = []

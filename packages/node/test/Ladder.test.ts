@@ -23,7 +23,7 @@ const written = (file: string, label: string) =>
     return line === undefined ? undefined : Number(line.slice(label.length + 1))
   })
 
-describe("An actor that does not end when its owner asks", () => {
+describe("An actor that does not end when its owner asks it to end", () => {
   it.live("G13: a blocked actor is killed within about a second together with its subprocesses, in whatever way its thread is blocked", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -37,7 +37,7 @@ describe("An actor that does not end when its owner asks", () => {
       yield* Processes.gone([sleeper.pid])
     })))
 
-  it.live("an actor that does not end is asked, gets SIGTERM and then SIGKILL, in this order", () =>
+  it.live("an actor that does not end is first asked to end, then gets SIGTERM, and then SIGKILL", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const rungs: Array<string> = []
@@ -84,7 +84,7 @@ describe("An actor that does not end when its owner asks", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("a caller whose call is interrupted waits for a stuck actor of another owner only until its bound, and the actor is listed as stuck", () =>
+  it.live("an interrupted caller waits for a stuck actor of another owner only for a bounded time, and the actor is listed as stuck", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.provideService(

@@ -60,7 +60,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program exits with 1 when an actor that it needs is lost, and prints the actor's name and its exit",
+    "a main program exits with 1 when an actor that it needs is lost, and prints the name and the exit of the actor",
     Effect.gen(function*() {
       const { program } = yield* start("lost")
       yield* program.says(/ready/, patient)
@@ -236,7 +236,7 @@ describe("A main program", () => {
   )
 
   test(
-    "a main program may serve endpoints to its children that are defined in the main program's file",
+    "a main program may serve its children endpoints that are defined in the main program's own file",
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/parent.ts"))
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })

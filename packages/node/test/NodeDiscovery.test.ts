@@ -18,13 +18,13 @@ const driver = (folder: string) => DriverSuite.fromLayer(NodeDiscovery.layerHost
 const folder = Folder.make()
 
 describe.skipIf(process.platform === "win32")("The names of one user on one host", () => {
-  describe("The names of one user on one host, in the process that is their holder", () => {
+  describe("The names of one user on one host, asked for in the process that holds the names", () => {
     for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) {
       it.live(title, () => run, 120_000)
     }
   })
 
-  describe("The names of one user on one host, in another process than their holder", () => {
+  describe("The names of one user on one host, asked for in another process than the one that holds the names", () => {
     const asked = Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -70,7 +70,7 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       assert.strictEqual(files().size, 100)
     }))
 
-  it.live("G239: names of a host whose lease ended while no process was their holder are neither listed nor kept as files", () =>
+  it.live("G239: a name is neither listed nor kept as a file after its lease has ended while no process held the names of the host", () =>
     Effect.gen(function*() {
       const at = yield* folder
       yield* Effect.scoped(Effect.gen(function*() {
@@ -94,7 +94,7 @@ describe.skipIf(process.platform === "win32")("The names of one user on one host
       )
     }))
 
-  it.live("G239: the names on a host stay when the process that is their holder ends", () =>
+  it.live("G239: the names on a host stay when the process that holds them ends", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const scope = yield* Scope.make()
@@ -139,7 +139,7 @@ const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
 
 describe.skipIf(process.platform === "win32")("Programs of one host that take part in an election", () => {
   it.live(
-    "G237, G239: the programs of an election on one host get a new leader with a larger token when the leader, holding the names or not, is killed",
+    "G237, G239: an election on one host gets a new leader with a larger token when the old leader is killed, even one that held the names",
     () =>
       Effect.gen(function*() {
         let programs = yield* electors(3, 6_000)

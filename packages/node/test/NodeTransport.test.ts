@@ -68,7 +68,7 @@ for (const [transport, make] of Object.entries(transports)) {
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`An actor's connection over ${transport} that is slow, and whose chunks are split and joined`, () => {
+  describe(`A slow connection of an actor over ${transport}, whose chunks are split and joined`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
@@ -137,7 +137,7 @@ describe("A tree that listens at Unix sockets", () => {
       ;(yield* transport.dial(again.address)).destroy()
     })))
 
-  it.live("a tree does not replace a file that is no socket with a socket", () =>
+  it.live("a tree that should listen at the path of a file that is no socket fails, and leaves the file in place", () =>
     Effect.scoped(Effect.gen(function*() {
       const { folder, ...rest } = yield* network("unix")
       const transport = Networks.make({ folder, ...rest })
@@ -280,7 +280,7 @@ describe("A listener for connections", () => {
     })))
 })
 
-describe("A connection of an actor that is not read yet", () => {
+describe("A connection whose reader has not begun to read", () => {
   /** Writes until the connection is full. The limit `most` is reached only by a reader that should not read. */
   const most = 64 * 1024 * 1024
   const fill = (connection: Connection) => {
@@ -294,7 +294,7 @@ describe("A connection of an actor that is not read yet", () => {
   }
 
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
-    it.live(`a connection of an actor that is not read yet stops the writer on the ${name} side`, () =>
+    it.live(`a connection whose reader has not begun to read stops the writer on the ${name} side`, () =>
       Effect.scoped(Effect.gen(function*() {
         const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]

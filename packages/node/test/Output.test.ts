@@ -245,7 +245,7 @@ describe("The options stdout and stderr of an actor's start", () => {
       )
     })))
 
-  it.live("the error of a lost actor contains the last lines of its stderr, whatever the target of its stderr is", () =>
+  it.live("the error of a lost actor contains the last lines of the actor's stderr, whatever the target of this stderr is", () =>
     withActors(Effect.gen(function*() {
       for (const stderr of ["ignore", "log", () => {}] as const) {
         const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr })).pipe(

@@ -77,7 +77,7 @@ describe("A large payload of a call", () => {
       })
     ))
 
-  it.live("a call whose actor dies before the call's large payload has arrived fails with an ActorLost that says it has not begun", () =>
+  it.live("a call whose actor dies before the call's large payload has arrived fails with an ActorLost that says that the call has not begun", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(bob.run(torn({ bytes: new Uint8Array(60 * MiB) }))), {

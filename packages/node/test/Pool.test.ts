@@ -175,7 +175,7 @@ describe("A pool of processes", () => {
       yield* Processes.gone([pid])
     })))
 
-  it.live("a pool of processes fails the caller of a task that crashes its worker with the name of the signal, and answers the next task", () =>
+  it.live("a pool of processes tells the caller of a task that crashes its worker the name of the signal, and answers the next task", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1 })
       const error = yield* Effect.flip(pool.run(crash()))

@@ -94,7 +94,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G172: a program begins even where its condition for readiness holds before",
+    "G172: a program begins even where its condition for readiness already holds before its start",
     () =>
       run(Effect.gen(function*() {
         const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })

@@ -153,7 +153,7 @@ describe("An aborted signal of a call", () => {
 describe("A promise that the handler of a call waits for", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
-      `a handler's promise is aborted by a ${signal} to its actor, which cleans up and tells its caller who ended it`,
+      `a handler's promise is aborted by a ${signal} to the handler's actor, and the caller learns who ended the actor`,
       withRuntime(async (runtime, file) => {
         const worker = await runtime.runPromise(Worker)
         const call = rejection(runtime.runPromise(run(listens({ file }))))

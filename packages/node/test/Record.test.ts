@@ -178,7 +178,7 @@ describe("The folder of the post-mortems of dead actors", () => {
       assert.isFalse(Fs.existsSync(folder))
     })))
 
-  it.live("G258: the newest post-mortems of dead actors in a folder are kept up to a limit of bytes, too", () =>
+  it.live("G258: the newest post-mortems of dead actors in a folder are kept up to a limit of bytes", () =>
     Effect.scoped(Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const long = { ...story(1), hint: "x".repeat(Graves.maxGraveBytes / 4) }

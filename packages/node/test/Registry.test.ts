@@ -173,7 +173,7 @@ describe("The removal of an actor from the registry", () => {
     }
   }
 
-  it.live("the registry removes an actor whose stream was closed when the actor's nursery fails", () =>
+  it.live("the registry removes an actor when the actor's nursery fails, even where a stream of the actor was closed before", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -217,7 +217,7 @@ describe("Names in the registry that several actors ask for", () => {
         assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
       })))
 
-  it.live("G66: a unique name is refused to other actors in every process of the tree, until the actor with this name ends", () =>
+  it.live("G66: a unique name that an actor has is refused to every other actor of the tree, until the actor with this name ends", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const b = yield* tree.at("b")

@@ -286,7 +286,7 @@ describe("A request of an RpcGroup that is interrupted", () => {
       })
     ))
 
-  it.live("G98: a request is answered after its Scope has closed, and a Scope that dies fails the request", () =>
+  it.live("G98: a request is answered after its Scope has closed, and a finalizer of the Scope that dies fails the request", () =>
     withClient((client) =>
       Effect.gen(function*() {
         yield* client.Scoped({ key: "closed" })
@@ -330,7 +330,7 @@ describe("A request of an RpcGroup that is interrupted", () => {
 })
 
 describe("The end of an actor with clients of its RpcGroup", () => {
-  it.live("G99: the kill of an actor fails the request that kills it, another open request and a stream with ActorLost", () =>
+  it.live("G99: an actor that is killed by a request fails this request, another open request and a stream with ActorLost", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "lost", finalizer: 0 })))

@@ -80,7 +80,7 @@ describe("The file name of an actor's socket", () => {
     assert.notStrictEqual(name(short), name("a/b"))
   })
 
-  it("the path of a socket uses the kernel's room to its last byte, 107 on Linux and 103 on Darwin", () => {
+  it("the path of a socket may have as many bytes as the kernel allows, 107 on Linux and 103 on Darwin", () => {
     for (const [platform, most] of [["linux", 107], ["darwin", 103]] as const) {
       const room = most - Buffer.byteLength("/@77.sock")
       const path = (characters: number, length: number) =>
@@ -96,7 +96,7 @@ describe("The file name of an actor's socket", () => {
   })
 
   it.live.skipIf(process.platform !== "linux")(
-    "the kernel's room for the path of a socket is usable to its last byte, and a longer path fails",
+    "a socket can be made at a path of the largest length that the kernel allows, and at no longer path",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()
@@ -263,7 +263,7 @@ describe("The runtime folder", () => {
       })
   )
 
-  it.effect("the runtime folder is made again where another process removes it in the meantime", () =>
+  it.effect("the runtime folder is made again where another process removes it while the folder of a tree is being made", () =>
     within({}, (folder) => {
       const tree = Path.join(folder, "furrow", "1-0123abcd")
       // Another tree ends repeatedly, and removes the folder of all trees each time.

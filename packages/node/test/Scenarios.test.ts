@@ -39,7 +39,7 @@ describe("An actor that runs in another process", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("an actor in another process answers equal calls twice, and ends when it is cancelled", () =>
+  it.live("an actor in another process answers a repeated call again, and ends when it is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))

@@ -147,7 +147,7 @@ describe("A Service that dies while other Services use it", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("a Service interrupts the work for a caller that dies, with the reason caller-lost", () =>
+  it.live("a Service that works for a caller interrupts the work with the reason caller-lost when the caller dies", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))

@@ -87,7 +87,7 @@ describe("A dialog with a Service in another process", () => {
       assert.deepStrictEqual(Folder.lines(file), [])
     }))))
 
-  it.live("a dialog with a Service in another process fails with a typed error, which interrupts a waiting body, and is cancelled when its body leaves", () =>
+  it.live("a dialog with a Service in another process fails with a typed error that interrupts a waiting body, and is cancelled by a body that leaves", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })

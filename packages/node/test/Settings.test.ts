@@ -10,7 +10,7 @@ import { withActors } from "./support.ts"
 const by = { by: 1 }
 
 describe("The settings of a Service in another process", () => {
-  it.live("G111: the settings of a Service reach each of its actors as the actor's start gives them, even below another actor", () =>
+  it.live("G111: each actor of a Service gets the settings that its own start gives, even where another actor starts it", () =>
     withActors(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([
         Actor.startScoped(Counter, { name: "a", config: { start: 7 } }),

@@ -62,7 +62,7 @@ const ends = [
 
 for (const [name, listen, isReadInto] of ends) {
   describe(`A connection over ${name} whose peer closes it`, () => {
-    it.live("G220: a connection that its peer has closed passes on the peer's last words, although a write notices the close before a read", () =>
+    it.live("G220: a connection that its peer has closed passes on the peer's last bytes, although a write notices the close before a read", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
         const [near, far] = yield* connected(yield* listen, reader?.onread)

@@ -33,7 +33,7 @@ describe("The machine of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost", "Wanted"), [])
   })
 
-  it("G280: the machine of the starter ends a starter with the starter's last process when the root ends", () => {
+  it("G280: the machine of the starter ends a starter without processes when the root ends, and any other starter after its last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Close"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close", "Ended"), ["End"])
@@ -42,7 +42,7 @@ describe("The machine of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Close", "Wanted"), [])
   })
 
-  it("G281: the machine of the starter sends no requests to a silent starter, and ends the starter with the starter's last process", () => {
+  it("G281: the machine of the starter sends no requests to a silent starter, and ends the silent starter after its last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Silent"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent", "Ended"), ["End"])

@@ -124,7 +124,7 @@ describe("The starter process of a root", () => {
   }
 
   it.live(
-    "G278: an actor that a starter has started reports its own exit, last words and output",
+    "G278: an actor that a starter has started reports its own exit and its last lines of output",
     () =>
       Effect.gen(function*() {
         yield* serving()

@@ -8,7 +8,7 @@ const patient = { within: "60 seconds" } as const
 
 describe("A root that SIGSTOP stops during the start of an actor", () => {
   it.live(
-    "a root that is stopped during an actor's start gets the actor when it goes on, as the stop's time does not count (G92)",
+    "a root that is stopped during an actor's start gets the actor after SIGCONT, because the time of the stop does not count (G92)",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const root = yield* Program.start(fixture("mains/stopped.ts"))

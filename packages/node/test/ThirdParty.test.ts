@@ -25,7 +25,7 @@ const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.Ac
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
 describe("A cancel of an actor by a third actor, which is neither caller nor owner", () => {
-  it.live("a third actor's cancel is reported to all callers with its name, the owner goes on, and actors below end (26.1 row 5)", () =>
+  it.live("a third actor's cancel reaches all callers with the third actor's name, the owner goes on, and actors below end (26.1 row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {
         const opener = yield* tree.at("o")
@@ -78,7 +78,7 @@ describe("A cancel of an actor by a third actor, which is neither caller nor own
         yield* Fiber.interrupt(other)
       })))
 
-  it.live("a third actor's cancel does not replace a failure that occurs while the cancel is handled, and the failure cancels the scope (26.1 row 12)", () =>
+  it.live("a third actor's cancel does not replace a failure that occurs while the cancel is handled, and the failure cancels the dialogs around it (26.1 row 12)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const inner = stay(tree, "r").pipe(
@@ -103,7 +103,7 @@ describe("A cancel of an actor by a third actor, which is neither caller nor own
         ])
       })))
 
-  it.live("a third actor's cancel fails and cancels every dialog that it passes through (26.1 row 13)", () =>
+  it.live("every dialog through which a third actor's cancel passes fails and is cancelled (26.1 row 13)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(

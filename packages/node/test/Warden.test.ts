@@ -121,7 +121,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden sends a signal that the kernel refuses to an actor's parent",
+    "the warden signals an actor where the kernel does not let the actor's parent send the signal",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const polite = yield* leader("trap 'exit 0' TERM; sleep 1000 & wait")
@@ -133,7 +133,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden kills all processes of a tree when the root has ended, although an actor that computes holds the warden's registry open",
+    "the warden kills all processes of a tree when the root has ended, although an actor that computes still holds the pipe to the warden",
     Effect.gen(function*() {
       const own = yield* warden
       const orphan = yield* leader("while :; do :; done", own.registry)
@@ -144,7 +144,7 @@ describe("The warden of a tree", () => {
   )
 
   test(
-    "the warden kills an actor at once that is registered after the root has ended",
+    "the warden at once kills an actor whose start is reported after the end of the root",
     Effect.gen(function*() {
       const own = yield* warden
       const late = yield* leader()

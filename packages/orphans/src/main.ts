@@ -3,7 +3,8 @@
  *
  * Every test case of orphans has a tree of real processes. A run of the test cases fails if a process outlives its
  * bound, a root does not survive an actor's death, or an exit is wrong. A test case that the host cannot play is
- * skipped with a reason. Other runtimes than Furrow are measured and shown, and cannot fail a run.
+ * skipped with a reason. Runtimes other than Furrow are measured and shown, and their results cannot fail a run of `npm
+ * run orphans`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

@@ -84,7 +84,10 @@ export const unplayable = ({ rights }: Cell): string | undefined => {
  * die, so only some ways are played, at small depths.
  */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** The ways to die for test cases in which the kernel's rules about signals and the guard's answer differ. */
+/**
+ * The ways to die for test cases with changed users and file capabilities, in which the kernel's rules about signals
+ * differ.
+ */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
 /** The states of actors in test cases whose starter dies. */

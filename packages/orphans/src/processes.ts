@@ -20,7 +20,7 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // The process ended while its files in /proc were read.
+    // The file of a process in /proc does not exist where the process has just ended.
     return undefined
   }
 }
@@ -51,7 +51,9 @@ export const isAlive = (pid: number): boolean => {
   return state !== undefined && state !== "Z" && state !== "X"
 }
 
-/** Returns all living processes whose `FURROW_ORPHANS_MARK` is this mark, or begins with this mark and a dash. */
+/**
+ * Returns all living processes whose `FURROW_ORPHANS_MARK` is the given mark, or begins with the given mark and a dash.
+ */
 export const marked = (mark: string): ReadonlyArray<Found> => {
   const entry = `${variable}=${mark}`
   const carries = (line: string) => line === entry || line.startsWith(`${entry}-`)
@@ -70,11 +72,11 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process that should get the signal has already ended.
+    // A signal has no effect where the process that should get the signal has already ended.
   }
 }
 
-/** Kills every process whose `FURROW_ORPHANS_MARK` is this mark, until no process of this mark is left. */
+/** Kills every process whose `FURROW_ORPHANS_MARK` is the given mark, until no process with the mark is left. */
 export const killMarked = async (mark: string): Promise<void> => {
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
     for (const { pid } of found) signal(pid, "SIGKILL")

@@ -53,7 +53,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       }))
     ))
 
-  it.live("G1: leaving its nursery ends a stubborn actor within the bound of the shutdown ladder", () =>
+  it.live("G1: leaving the nursery of a stubborn actor ends the actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const [[pid, left], returned] = yield* Effect.map(
@@ -68,7 +68,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       })
     ))
 
-  it.live("a failure of its nursery ends a stubborn actor within the bound of the shutdown ladder", () =>
+  it.live("a failure of the nursery of a stubborn actor ends the actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {

@@ -59,7 +59,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans has programs below a root and below an actor that die, under each guard", () => {
+  it("the matrix of orphans has programs of a dying root and programs of a dying actor, under each guard", () => {
     for (const guard of guards) {
       for (const who of ["root", "inner"]) {
         for (const how of ["SIGKILL", "SIGTERM"]) {

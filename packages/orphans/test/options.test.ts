@@ -37,7 +37,7 @@ describe("The options of npm run orphans", () => {
       assert.deepInclude(options, { only: "", write: false, minutes: 1, chaos: undefined })
     }))
 
-  it.effect("options of npm run orphans allow one mode at a time, with an error that says so", () =>
+  it.effect("options of npm run orphans allow one mode at a time, and the error about a second mode says so", () =>
     Effect.gen(function*() {
       for (const mode of ["quick", "peers", "costs"] as const) {
         assert.strictEqual(Options.mode(yield* parsed(`--${mode}`)), mode)

@@ -33,7 +33,7 @@ const good: Judge.Run = {
   }
 }
 
-describe("The judgement of a run of a pool", () => {
+describe("The judgement of a run of npm run pool", () => {
   it("the judgement of a pool's run finds no problem where the counts of callers, tasks and pool agree", () => {
     assert.deepStrictEqual(Judge.judge(good), [])
     assert.strictEqual(Judge.repeated(good.begun), 1)

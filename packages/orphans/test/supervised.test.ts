@@ -40,7 +40,7 @@ const verdict = (lines: ReadonlyArray<string>, left: ReadonlyArray<string> = [])
 
 const without = (line: string) => good.filter((other) => other !== line)
 
-describe("The judgement of a supervised tree", () => {
+describe("The judgement of a round over a supervised tree", () => {
   it("the judgement of a supervised tree finds no problem where each call is answered, has failed, or has died with its caller", () => {
     const { bereft, problems, repeated } = verdict(good)
     assert.deepStrictEqual(problems, [])

@@ -4,8 +4,9 @@
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
- * The process that dials an address resolves the host name in it, so a host name may mean different machines for
- * different diallers. `parse` keeps an address letter by letter, so `format` gives back the text that `parse` has read.
+ * The process that dials an address resolves the host name in it, so a host name may mean different computers for
+ * different diallers. The function `parse` keeps an address letter by letter, so `format` gives back the text that
+ * `parse` has read.
  *
  * @since 0.1.0
  */
@@ -63,7 +64,7 @@ export interface Memory {
 }
 
 /**
- * The type of the result of `parse`: the address, or the fault of the text with the form that is expected.
+ * The result of `parse`: the parsed address, or the fault of the text together with the form that is expected.
  *
  * @category models
  * @since 0.1.0
@@ -115,7 +116,7 @@ export const parse = (text: string, options: ParseOptions = {}): Parsed => {
 }
 
 /**
- * Returns the text of an address, which `parse` reads back.
+ * Returns an address as text, which `parse` reads back.
  *
  * @example
  * ```ts
@@ -138,8 +139,8 @@ export const format = (address: Address): string => {
 }
 
 /**
- * True when only this machine can reach the address: a socket in the file system, a listener in memory, or a host of
- * the loopback network. An address with a host name counts as reachable from other machines.
+ * True when only this computer can reach the address: a socket in the file system, a listener in memory, or a host of
+ * the loopback network. An address with a host name counts as reachable from other computers.
  *
  * @example
  * ```ts
@@ -256,8 +257,8 @@ const isName = (text: string): boolean =>
   /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*(?!\d+$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i.test(text)
 
 /**
- * Returns the eight groups of an IPv6 literal. A literal with a zone (`%eth0`) is refused, because a zone names an
- * interface of one machine.
+ * Returns the eight groups of an IPv6 literal. A literal with a zone (`%eth0`) is refused, because a zone names a
+ * network interface of one computer.
  */
 const readIp6 = (text: string): ReadonlyArray<number> | undefined => {
   const halves = text.split("::")

@@ -1,13 +1,13 @@
 /**
- * Assembles large frames that arrive in parts: each part of a frame is written into the memory of the whole frame.
+ * Assembles large frames that arrive in parts: the bytes of each part are written into memory for the whole frame.
  *
  *   first Part --> arriving --Part--> arriving --last Part--> whole frame
  *                     |
  *                     +-- last word of its dialog (Cancel, Return, Error) --> dropped
  *
- * A part of a frame names the dialog of its word, because no dialog has two large words under way in one direction. The
- * first part of a frame reserves memory for the whole frame. The bytes of large frames that a peer may have under way
- * are bounded, and a part above this bound is a violation.
+ * A part of a frame names only the dialog of its word, because each side of a dialog sends one large word at a time.
+ * The first part of a frame reserves memory for the whole frame. The incomplete frames of a peer may have a bounded
+ * number of bytes together, and a part above this bound is a violation.
  *
  * @since 0.1.0
  */
@@ -41,8 +41,8 @@ export const minimum = { frameBytes: 64 * 1024, partBytes: 4 * 1024 } as const
 const maxLargestFrames = 2
 
 /**
- * The number of bytes that all frames under way in one direction of a connection may have together, for a largest frame
- * of `maxFrame` bytes.
+ * Returns how many bytes the incomplete frames of one direction may have together, for a largest frame of `maxFrame`
+ * bytes.
  *
  * @example
  * ```ts
@@ -68,7 +68,7 @@ export interface Arriving {
 export type State = ReadonlyArray<Arriving>
 
 /**
- * The state of arriving frames on a new connection: no frame is under way.
+ * The state of arriving frames on a new connection: no incomplete frame has arrived.
  *
  * @example
  * ```ts
@@ -80,7 +80,7 @@ export const initial: State = []
 /** The fields of a `Part` that precede its bytes. */
 export interface Head {
   readonly dialog: number
-  /** The size in bytes of the whole frame to which a part belongs. */
+  /** The size in bytes of the whole frame of which the part is a piece. */
   readonly size: number
   /** The size in bytes of the payload of this part. */
   readonly length: number
@@ -91,8 +91,8 @@ export interface Head {
 const code = words.Part.code
 const bin32 = 0xc6
 /**
- * The size in bytes of the longest head of a part: two bytes for array and code, and five for each of dialog, size and
- * length.
+ * The size in bytes of the longest head of a part: two bytes for list head and word code, and five each for dialog,
+ * size and length.
  */
 const maxHeadBytes = 2 + 5 + 5 + 5
 
@@ -110,8 +110,8 @@ export const isPart = (bytes: Uint8Array, at: number): boolean => bytes[at] === 
 const malformed = (field: string): Violation => ({ _tag: "Malformed", word: "Part", field })
 
 /**
- * Reads the head of a part whose frame of `size` bytes begins at `at`. The result `undefined` means that the head of
- * the part is not complete yet.
+ * Reads the head of a part whose frame of `size` bytes begins at `at`. The result is `undefined` while bytes of the
+ * part's head have not arrived yet.
  *
  * @example
  * ```ts
@@ -134,7 +134,7 @@ export const head = (bytes: Uint8Array, at: number, size: number): Head | Violat
     : malformed("payload")
 }
 
-/** The result of `place`: the memory for the bytes of a part, or the rule that the part breaks. */
+/** The result of `place`: the memory for the bytes of a part, or the rule of the protocol that the part breaks. */
 export type Placed =
   | {
     readonly _tag: "Placed"
@@ -151,8 +151,8 @@ export type Placed =
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
 /**
- * Finds the memory for the bytes of a part. The bytes of a placed part count as filled at once, because the transport
- * reads them before all other bytes.
+ * Finds the memory for the bytes of a part. The bytes of a placed part count as arrived at once, because the
+ * transport reads these bytes before all other bytes.
  *
  * @example
  * ```ts
@@ -207,8 +207,8 @@ export const wordOf = (part: Uint8Array, dialog: number): number | Violation => 
 }
 
 /**
- * Gives up the incomplete frame of a dialog that has had its last word. `drop` returns the same state when no frame of
- * the dialog is under way.
+ * Gives up the incomplete frame of a dialog that has had its last word. The function `drop` returns the same state
+ * when the dialog has no incomplete frame.
  *
  * @example
  * ```ts

@@ -8,12 +8,12 @@
  *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
- * The rules of a connection for words are data. `Message.words` says which side may say a word and when, and `verdicts`
- * holds the judgement for every role, phase and word. Each word of the peer is delivered, is a violation, or is dropped
- * because the word is late.
+ * The rules that say which words a connection allows are data. `Message.words` says which side may say a word and
+ * when, and `verdicts` holds the judgement for every role, phase and word. A word of the peer is delivered, is a
+ * violation of the protocol, or is dropped because the word is late.
  *
- * Most words belong to an open dialog, or open a dialog. `delivers` and `takesStart` decide about words of dialogs by
- * look-ups and allocate no memory; `hear` decides about all other words.
+ * Most words of a connection belong to an open dialog, or open a new dialog. `delivers` and `takesStart` decide about
+ * words of dialogs by look-ups and allocate no memory; `hear` decides about all other words.
  *
  * @since 0.1.0
  */
@@ -56,8 +56,8 @@ export const phases: ReadonlyArray<PhaseName> = [
 ]
 
 /**
- * Returns the phases that a connection to an actor of a role can have. Only a connection of a parent and its child has
- * the phases `Spawning` and `Booting`.
+ * Returns the phases through which a connection to an actor of this role can go. Only a connection of a parent and
+ * its child has the phases `Spawning` and `Booting`.
  *
  * @example
  * ```ts
@@ -73,9 +73,9 @@ export type Why<E> =
   | { readonly _tag: "Local" }
   /** The peer said `Bye`, and the connection ended after the `Bye`. */
   | { readonly _tag: "Left" }
-  /** The connection ended, and no side gave a reason. */
+  /** The connection ended, and neither side gave a reason for the end. */
   | { readonly _tag: "Cut" }
-  /** The owner of the connection knows the reason, and gives it as `error`. */
+  /** The owner of the connection knows the reason of the end, and gives it as `error`. */
   | { readonly _tag: "Known"; readonly error: E }
   /** The peer broke a rule of the protocol. */
   | { readonly _tag: "Violated"; readonly violation: Violation }
@@ -83,7 +83,7 @@ export type Why<E> =
   | { readonly _tag: "Accused"; readonly rule: string; readonly detail: string }
 
 /**
- * The phase of a connection, with the peer from the handshake on, and with the peer's farewell (`bye`) after a `Bye`.
+ * The phase of a connection; it holds the peer after the handshake, and the peer's farewell (`bye`) after its `Bye`.
  */
 export type Phase<E> =
   | { readonly _tag: "Handshaking"; readonly config: Handshake.Config; readonly handshake: Handshake.State }
@@ -98,8 +98,9 @@ export type Phase<E> =
   }
 
 /**
- * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts of open dialogs change in
- * place, so that counting a call allocates no memory. Only one state may hold the object with the counts.
+ * The numbers of the dialogs of a connection, and the counts of its open dialogs. The counts of open dialogs change
+ * in place, so that counting a call allocates no memory. Only one state of a connection may hold the object with
+ * these counts.
  */
 export interface Dialogs {
   /** The number that the next dialog opened by this side gets. */
@@ -140,7 +141,7 @@ export interface Config {
 export type Input<E> =
   /** The connection has an owner from now on. */
   | { readonly _tag: "Owned" }
-  /** This side has said a word that changes the phase of the connection. */
+  /** This side has said a word that moves the connection to another phase. */
   | { readonly _tag: "Said"; readonly word: "Spawn" | "Ready" }
   | { readonly _tag: "End" }
   | { readonly _tag: "Explained"; readonly error: E }
@@ -148,7 +149,7 @@ export type Input<E> =
   | { readonly _tag: "Lose"; readonly error: E }
   | { readonly _tag: "Violate"; readonly violation: Violation }
 
-/** The result of a handshake that did not lose the connection: the peer, or a refusal and the side that refused. */
+/** The result of a handshake in which the connection was not lost: the peer, or a refusal and the side that refused. */
 export type Greeted =
   | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
@@ -156,31 +157,31 @@ export type Greeted =
 /** An action that the machine of a connection asks of the runtime. */
 export type Action =
   | { readonly _tag: "Send"; readonly message: Message }
-  /** Hands the word that was heard to its dialog. */
+  /** Hands a word of the peer to its dialog. */
   | { readonly _tag: "Deliver" }
-  /** Hands the word that was heard to the owner of the connection. */
+  /** Hands a word of the peer to the owner of the connection. */
   | { readonly _tag: "Tell" }
   | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
-  /** Answers the cancel of a dialog that has not begun on this side. */
+  /** Acknowledges a cancel of the peer for a call whose `Start` is still arriving in parts. */
   | { readonly _tag: "AnswerCancel"; readonly cancel: Cancel }
   | { readonly _tag: "Greet"; readonly result: Greeted }
-  /** Asks the owner why the connection ended. */
+  /** Asks the owner of the connection why the connection ended. */
   | { readonly _tag: "Explain" }
   /** Sends the queued words, then ends this side's half of the connection. */
   | { readonly _tag: "EndWriting" }
-  /** Stops all sending, because the connection accepts no more words. */
+  /** Stops the sending of words, because the connection accepts no more words. */
   | { readonly _tag: "StopWriting" }
   /**
-   * Stops dialogs of this side from beginning: the peer has said its last word, or the connection is over. The action
-   * `StopCalls` occurs once for each connection.
+   * Lets no further dialogs of this side begin: the peer has said its last word, or the connection is over. The
+   * action `StopCalls` occurs once for each connection.
    */
   | { readonly _tag: "StopCalls" }
   /** Ends all open dialogs of this side that have no answer, because the peer has said its last word. */
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
   /**
-   * Tells all waiters of the end of the connection; the state holds the reason of the end. The action `Settle` occurs
-   * once for each connection.
+   * Tells all who wait for the end of the connection why it ended; the state holds the reason. The action `Settle`
+   * occurs once for each connection.
    */
   | { readonly _tag: "Settle" }
 
@@ -198,8 +199,8 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 // ---- The words that a side may say in each phase ------------------------------------------------------------------
 
 /**
- * The judgement of a word in the phase of the connection in which the word was said. A word that is judged as `late` is
- * dropped; the judgements `WrongSide` and `HandshakeOrder` are violations.
+ * The judgement of a word, for the phase in which the connection was when the word was said. A word that is judged as
+ * `late` is dropped; the judgements `WrongSide` and `HandshakeOrder` are violations.
  */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
@@ -208,7 +209,8 @@ type Tag = Message["_tag"]
 const tags = Object.keys(words) as ReadonlyArray<Tag>
 
 const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
-  // The handshake decides which side greets first, because a peer may be the dialler or the acceptor.
+  // The phase of the handshake does not say which side greets first, because a peer may be the dialler or the
+  // acceptor.
   dialler: ["child", "peer", "in-process"],
   acceptor: ["parent", "peer", "in-process"],
   parent: ["parent"],
@@ -220,7 +222,7 @@ const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
   both: roles
 }
 
-/** The phases of the connection in which a word may be said, as the side sees them that hears the word. */
+/** The phases of the connection in which a word may be said; the side that hears the word judges the phase. */
 const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } = {
   handshake: () => ["Handshaking"],
   open: () => ["Spawning", "Booting", "Serving"],
@@ -301,15 +303,18 @@ const deliveries = table((role, phase) => {
   return { caller: of("caller"), callee: of("callee") }
 })
 
-/** True when a word for an open dialog goes straight to that dialog; `side` is the side that this actor has in the dialog. */
+/**
+ * True when a word of an open dialog goes to the dialog without a step of the machine; `side` is this actor's side in
+ * the dialog.
+ */
 export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
   state.early === undefined && deliveries(state.role)[state.phase._tag][side][tag]
 
 // ---- the machine --------------------------------------------------------------------------------------------------
 
 /**
- * The number of answers that may wait for a peer that sends calls and does not read. A peer that leaves more answers
- * unread than `maxUnreadAnswers` commits a violation.
+ * The number of unread answers that a peer may have, when it sends calls and does not read. A peer that leaves more
+ * answers unread than `maxUnreadAnswers` commits a violation.
  *
  * @example
  * ```ts
@@ -331,7 +336,7 @@ export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
   }, actions]
 }
 
-/** Returns the number of a new dialog of this side, and counts it as used. */
+/** Reserves the number of a new dialog of this side, and returns the number. */
 export const open = <E>({ dialogs }: State<E>): number => {
   const id = dialogs.next
   dialogs.next += 2
@@ -342,8 +347,8 @@ export const open = <E>({ dialogs }: State<E>): number => {
 export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
 
 /**
- * True when the `Start` of a new dialog goes straight to the owner; in this case the number of the dialog counts as
- * used. The runtime passes to `hear` each `Start` that does not go straight to the owner.
+ * True when the `Start` of a new dialog goes to the connection's owner without a step of the machine; the dialog's
+ * number then counts as used. The runtime gives to `hear` each `Start` for which `takesStart` is false.
  */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
@@ -354,8 +359,8 @@ export const takesStart = <E>(state: State<E>, dialog: number, unread: number): 
 }
 
 /**
- * True when a new `Start` may have this dialog number: the number is the highest so far, or its `Start` is arriving in
- * parts.
+ * True when a new `Start` may have this dialog number: no earlier dialog has a higher number, or this `Start` is
+ * arriving in parts.
  */
 const isNew = (dialogs: Dialogs, dialog: number): boolean => dialog > dialogs.highest || dialogs.arriving.has(dialog)
 
@@ -365,33 +370,36 @@ const use = (dialogs: Dialogs, dialog: number): void => {
 }
 
 /**
- * The peer as the handshake introduced it; `undefined` during the handshake, or when the connection was lost in the
- * handshake.
+ * The peer as the handshake introduced it; `undefined` while the handshake runs, or when the connection was lost
+ * during the handshake.
  */
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
 /**
- * Highest number of a dialog that the peer has opened. Dialogs of the peer with numbers above the highest number never
- * begin once this side has said its last word.
+ * Highest number of a dialog that the peer has opened. Dialogs of the peer with numbers above the highest number
+ * never begin once this side has said its last word.
  */
 export const taken = <E>({ dialogs }: State<E>): number => dialogs.highest
 
 /** The encoded farewell of the peer; `undefined` while the peer has said none. */
 export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" in phase ? phase.bye : undefined
 
-/** True after the handshake, and before the end of the connection or the peer's farewell. */
+/** True from the end of the handshake until the connection ends or the peer says its farewell. */
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
 /**
- * True when no dialog of this side can begin any more. A dialog that is opened after the end of the connection is told
- * the reason of the end.
+ * True when no dialog of this side can begin any more. A dialog that is opened after the end of the connection is
+ * told why the connection ended.
  */
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
 
-/** True when a dialog of this side may still be answered, or is told later why no answer comes. */
+/**
+ * True in the phases in which a new dialog of this side is accepted. A dialog on a connection whose end is
+ * unexplained fails later, with the reason.
+ */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
 /** True when this side opened the dialog after the loss of the connection. */
@@ -415,14 +423,17 @@ const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
     { _tag: "Settle" }
   ])
 
-/** The state after `Spawn` or `Ready`: each of these words leads to the next phase, whichever side says it. */
+/**
+ * Returns the state after `Spawn` or `Ready`: each of the two words leads to the next phase, whichever side has said
+ * the word.
+ */
 const lead = <E>(state: State<E>, word: "Spawn" | "Ready"): State<E> => {
   const { phase } = state
   if (phase._tag !== (word === "Spawn" ? "Spawning" : "Booting")) return state
   return { ...state, phase: { _tag: word === "Spawn" ? "Booting" : "Serving", peer: phase.peer } }
 }
 
-/** Takes one input of a connection; returns the next state and the actions for the runtime. */
+/** Takes one input of a connection; returns the next state of the connection and the actions for the runtime. */
 export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
   switch (input._tag) {
     case "Owned":
@@ -465,8 +476,9 @@ const ended = <E>(state: State<E>): Step<E> => {
 }
 
 /**
- * Handles one word of the peer. `side` is the side that this actor has in the word's dialog, or `undefined` when no
- * such dialog is open; `unread` counts the answers that wait for the peer.
+ * Handles one word of the peer, and returns the next state of the connection and the actions for the runtime. `side`
+ * is the side that this actor has in the word's dialog, or `undefined` when no such dialog is open; `unread` counts
+ * the answers that wait for the peer.
  */
 export const hear = <E>(
   state: State<E>,
@@ -509,8 +521,8 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
-    // A part that reaches the machine of a connection is a violation: between two sides that agreed on parts, `Frame`
-    // assembles all parts.
+    // A part that reaches the machine of a connection is a violation: if both sides agreed on parts, `Frame` has
+    // assembled all parts.
     case "Part":
       return violate(state, { _tag: "Unsupported", word: "Part" })
     case "Cancel":
@@ -524,7 +536,7 @@ export const hear = <E>(
     case "Return":
     case "Error":
       return ofDialog(state, message, side)
-    // The table of words makes each word of the handshake a violation after the handshake.
+    // The table of words makes a word of the handshake a violation when the handshake is over.
     case "Hello":
     case "Welcome":
     case "Refuse":
@@ -579,8 +591,8 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
 }
 
 /**
- * Records that the first part of a large word has come. The first part of a `Start` takes the number of its dialog,
- * because other dialogs may begin before the `Start` is whole.
+ * Records that the first part of a large word has arrived. The first part of a `Start` reserves the number of its
+ * dialog, because other dialogs may begin before the `Start` is whole.
  */
 export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E> => {
   const verdict = verdicts(state.role)[state.phase._tag].Part
@@ -602,7 +614,8 @@ export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E>
 }
 
 /**
- * Judges a word for a dialog that is not open: late if the dialog has ended, and a violation if the dialog never began.
+ * Judges a word for a dialog that is not open: the word is late if the dialog has ended, and a violation if the
+ * dialog never began.
  */
 const late = <E>(
   state: State<E>,

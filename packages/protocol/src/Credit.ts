@@ -1,15 +1,16 @@
 /**
- * Flow control of one direction of a dialog: how many items and bytes its sender may send.
+ * Computes the credit of one direction of a dialog: how many items and bytes the sender may send.
  *
  *   receiver announces a window -> sender spends it -> receiver grants back what its reader consumed
  *
- * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a chunk,
- * so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in items or
- * in bytes, costs half the window. A chunk of any size can be sent once the reader has consumed the chunks before it.
- * At most two chunks that are larger than half the window are in flight at once, or three if the window has three
- * items. The receiver grants credit once the chunks that were read, and not yet granted back, amount to half the
- * window. The rule for granting credit and the price of chunks together exclude a state in which both sides wait for
- * each other. A sender that must not exceed the window's items makes no chunk above `largestChunk`.
+ * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a
+ * chunk, so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in
+ * items or in bytes, costs half the window. A chunk of any size can be sent once the reader has consumed the chunks
+ * before it. At most two chunks that are larger than half the window are unread at once, or three if the window has
+ * three items. The receiver grants credit once the chunks that were read, and whose credit was not granted back,
+ * amount to half the window. The rule for granting credit and the price of chunks together exclude a state in which
+ * both sides wait for each other. A sender that must not exceed the window's items makes no chunk above
+ * `largestChunk`.
  *
  * @since 0.1.0
  */
@@ -57,7 +58,7 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items in a chunk for which the price in items equals that number. A sender that makes no chunk
+ * The largest number of items in a chunk whose price in items is its number of items. A sender that makes no chunk
  * with more items than `largestChunk` never exceeds the window.
  *
  * @example
@@ -158,8 +159,8 @@ export const granted = (state: Sender, items: number, bytes: number): Sender | u
 }
 
 /**
- * The items and bytes that the receiver of one direction has got, and the items and bytes that it must still grant
- * back.
+ * The items and bytes that the receiver of one direction has received, and the items and bytes that it has still to
+ * grant back.
  *
  * @category models
  * @since 0.1.0
@@ -187,8 +188,8 @@ export interface Receiver {
 export const receiver = (window: Window): Receiver => ({ window, items: 0, bytes: 0, owedItems: 0, owedBytes: 0 })
 
 /**
- * Records the price of a chunk that has arrived. Returns `undefined` when the chunk costs more than was granted: the
- * sender broke the rule `CreditOverrun`.
+ * Records that a chunk with the given price has arrived. Returns `undefined` when the chunk costs more than was
+ * granted: the sender broke the rule `CreditOverrun`.
  *
  * @example
  * ```ts
@@ -210,8 +211,8 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
 }
 
 /**
- * Records a chunk that the reader has consumed. The second element of the result is the credit to grant, once the
- * receiver owes half of the window to the sender.
+ * Records that the reader has consumed a chunk with the given price. The second element of the result is the credit
+ * that the receiver grants now, because it owes half of the window to the sender.
  *
  * @example
  * ```ts

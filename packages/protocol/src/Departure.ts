@@ -1,17 +1,17 @@
 /**
- * Sends large words in parts. Dialogs take turns: each dialog sends one part of its large word before the first dialog
- * sends its next part.
+ * Divides large words into parts, and sends the parts of several large words in turn. Dialogs take turns: each dialog
+ * sends one part of its large word before any dialog sends its next part.
  *
  *   add --> waiting --(room among those under way)--> leaving --next, next, ...--> gone, and what waited behind it is free
  *              |                                          |
  *              +------------------ drop ------------------+--> its dialog has had its last word
  *
  * Words of a dialog keep their order, so later words of a dialog wait behind the dialog's large word. A peer reserves
- * memory for frames under way, and accepts no more bytes under way than `Arrival.maxUnderWay`.
+ * memory for frames of which parts have arrived, and accepts no more of these bytes than `Arrival.maxUnderWay`.
  *
- * Numbers of dialogs grow in the order in which their calls begin to leave. A large `Start` begins with a small part
- * that leaves at once, so that later calls need not wait for the whole `Start`. While a large `Start` waits, a later
- * small `Start` waits as well.
+ * The numbers of dialogs grow in the order in which the calls of these dialogs begin to leave. A large `Start` begins
+ * with a small part that leaves at once, so that later calls need not wait for the whole `Start`. While a large
+ * `Start` waits to begin, a later small `Start` waits as well.
  *
  * @since 0.1.0
  */
@@ -55,15 +55,15 @@ interface Large {
   readonly isStart: boolean
   /** The number of bytes of the large word's payload that have left. */
   readonly at: number
-  /** Words of the dialog that were said after its large word, and wait behind the large word. */
+  /** Words of the dialog that were said after its large word, and leave after the large word. */
   readonly behind: ReadonlyArray<Word>
 }
 
-/** The large words of one direction of a connection that have not left as a whole. */
+/** The large words of one direction of a connection whose last byte has not left. */
 export interface State {
   /** Large words of which parts are leaving: each word sends one part in its turn. */
   readonly leaving: ReadonlyArray<Large>
-  /** Calls that have not begun to leave, because the peer's memory for parts is used by other words. */
+  /** Calls that have not begun to leave, because other words use up the peer's memory for parts. */
   readonly waiting: ReadonlyArray<Large>
 }
 
@@ -100,13 +100,16 @@ export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.
  */
 export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
 
-/** The result of a step of departing words: the next state, and the frames that leave now in the control lane. */
+/**
+ * The result of a step of departing words: the next state, and the frames that leave at once, ahead of words of the
+ * data lane.
+ */
 export type Step = readonly [State, ReadonlyArray<Parts>]
 
 const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
 
 /**
- * True while a large word of this dialog has not left as a whole.
+ * True while the last byte of a large word of this dialog has not left.
  *
  * @example
  * ```ts
@@ -117,7 +120,7 @@ export const has = ({ leaving, waiting }: State, dialog: number): boolean =>
   leaving.some(ofDialog(dialog)) || waiting.some(ofDialog(dialog))
 
 /**
- * Returns the numbers of the dialogs whose `Start` has not left as a whole.
+ * Returns the numbers of the dialogs whose `Start` has not left completely.
  *
  * @example
  * ```ts
@@ -133,7 +136,7 @@ export const isUnbegun = ({ waiting }: State, dialog: number): boolean =>
 
 const sizeOf = ({ head, tail }: Large): number => head.length + tail.length
 
-/** Lets waiting words begin in their order, as long as the peer's memory for frames under way has room. */
+/** Lets waiting words begin to leave in their order, as long as the peer's memory for incomplete frames has room. */
 const admit = (state: State, maxFrame: number): Step => {
   if (state.waiting.length === 0) return [state, nothing]
   const leaving = [...state.leaving]
@@ -153,7 +156,7 @@ const admit = (state: State, maxFrame: number): Step => {
   return [{ leaving, waiting: state.waiting.slice(begun) }, frames]
 }
 
-/** True for a `Start` that must wait, because an earlier `Start` has not begun to leave. */
+/** True for a `Start` that must wait, because an earlier `Start` is still waiting to leave. */
 export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
   isStart && waiting.some((large) => large.isStart)
 
@@ -176,12 +179,12 @@ export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: numb
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
 }
 
-/** The frames that leave in one turn, and the payload whose last part is among these frames. */
+/** The frames that leave in one turn of a large word, and the payload whose last part is among these frames. */
 export interface Next {
   readonly state: State
   /**
-   * The frames that leave now: the next part of a word, and after a word's last part the words that waited behind the
-   * word.
+   * The frames that leave now: the next part of a large word, and, behind its last part, the words that waited for
+   * the large word.
    */
   readonly frames: ReadonlyArray<Parts>
   /** The payload whose last part is among `frames`; `undefined` when `frames` ends no large word. */
@@ -189,7 +192,7 @@ export interface Next {
 }
 
 /**
- * Takes the next part of the word whose turn it is. The result `undefined` means that no large word is leaving.
+ * Takes the next part of the large word whose turn it is. The result `undefined` means that no large word is leaving.
  *
  * @example
  * ```ts
@@ -212,7 +215,7 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
 }
 
 /**
- * Returns the state of the large word at index `at` among the words that wait behind another large word of their
+ * Returns the state of the large word at index `at` of the words that waited behind another large word of their
  * dialog.
  */
 const again = ({ behind, dialog }: Large, at: number): Large => {

@@ -24,10 +24,13 @@
 import type * as Message from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** The state of one direction of a dialog, which is `stopped` after the `Stop` of its sender. */
+/** The state of one direction of a dialog: the direction is `stopped` after its sender has said `Stop`. */
 export type Half = "open" | "stopped"
 
-/** A cancel of a dialog: the actor that asked first (`by`), the reason, and the time for finalizers in milliseconds (`deadline`). */
+/**
+ * A cancel of a dialog: the actor that asked first (`by`), the reason of the cancel, and the milliseconds for
+ * finalizers (`deadline`).
+ */
 export interface Cancellation {
   readonly by: Message.ActorId
   readonly reason: string
@@ -38,7 +41,10 @@ const order = (word: string, state: string): Violation => ({ _tag: "DialogOrder"
 
 // ---- The caller's side of a dialog ---------------------------------------------------------------------------------
 
-/** A cancel sent by the caller's side. `byUs` is false when the runtime asked for the cancel, because a reader was overrun. */
+/**
+ * A cancel of a dialog that the caller's side has sent. The field `byUs` is false when the runtime asked for the
+ * cancel, because a slow reader was overrun by items.
+ */
 export interface OurCancel {
   readonly cancellation: Cancellation
   readonly byUs: boolean
@@ -57,7 +63,7 @@ export type CallerState<L = unknown> =
 export type CallerInput<L = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCallee }
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly byUs: boolean }
-  /** The bound of the cancel that this side sent has passed. */
+  /** The bound of a cancel that the caller's side sent has passed. */
   | { readonly _tag: "Elapsed" }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Lost"; readonly error: L }
@@ -68,7 +74,9 @@ export type CallerAction<L = unknown> =
   | { readonly _tag: "SendCancel"; readonly cancellation: Cancellation }
   | { readonly _tag: "SendStop" }
   | { readonly _tag: "Settle"; readonly outcome: Outcome<L> }
-  /** Reports a last word that came after the bound of the cancel, when the caller had already continued. */
+  /**
+   * Reports a last word of the callee that came after the bound of the cancel, when the caller had already continued.
+   */
   | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
 /** The outcome of a dialog for its caller's side. */
@@ -77,7 +85,7 @@ export type Outcome<L = unknown> =
   | { readonly _tag: "Error"; readonly payload: Uint8Array }
   | { readonly _tag: "Lost"; readonly error: L }
   | { readonly _tag: "Violation"; readonly violation: Violation }
-  /** The callee did not answer the cancel of this side within the bound of the cancel. */
+  /** The callee did not answer the cancel of the caller's side within the bound of the cancel. */
   | { readonly _tag: "Unanswered"; readonly cancellation: Cancellation }
 
 type CallerStep<L> = readonly [CallerState<L>, ReadonlyArray<CallerAction<L>>]
@@ -187,7 +195,10 @@ const callerHeard = <L>(state: Exclude<CallerState<L>, { _tag: "Done" }>, word: 
 
 type Word = "Started" | "Yield" | "Credit" | "Stop"
 
-/** The state after a word that does not end the dialog; `undefined` when the word is not allowed in this state. */
+/**
+ * The state of the caller's side after a word that does not end the dialog; `undefined` when the word is not allowed
+ * in this state.
+ */
 const callerNext = (
   state: Extract<CallerState, { kind: unknown }>,
   word: Word
@@ -237,11 +248,11 @@ export type CalleeAction<F = unknown> =
   /** Interrupts the handler, because the caller has cancelled or the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
   /**
-   * Says the last word of the dialog, which is `failure`, or the handler's exit when `failure` is undefined. `asked` is
-   * true when the last word answers a cancel of the caller.
+   * Says the last word of the dialog: the field `failure` if it is set, and otherwise the exit of the handler.
+   * `asked` is true when the last word answers a cancel of the caller.
    */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
-  /** Tells the runtime that a handler has exited whose caller was already gone. */
+  /** Tells the runtime that a handler has exited after its caller was gone. */
   | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
   | { readonly _tag: "Violate"; readonly violation: Violation }
@@ -256,8 +267,8 @@ const answer: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure:
 const unheard: ReadonlyArray<CalleeAction<never>> = [{ _tag: "Unheard" }, forget]
 
 const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
-  // Only an endpoint of the kind "dialog" begins with a first value. Calls and streams count as open from their `Start`
-  // on, and a call sends no items.
+  // Only an endpoint of the kind "dialog" begins with a first value. A call or a stream counts as open from its
+  // `Start` on, and the sides of a call send no items.
   call: { _tag: "Open", kind: "call", ours: "stopped", theirs: "stopped" },
   stream: { _tag: "Open", kind: "stream", ours: "open", theirs: "stopped" },
   dialog: { _tag: "Fresh", kind: "dialog" }
@@ -274,7 +285,8 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
 /**
- * True when the callee of the dialog may send items now. The runtime asks `mayYield` before it encodes an item.
+ * True when the callee of the dialog may send items now. The runtime asks `mayYield` before it encodes an item of the
+ * callee.
  *
  * @example
  * ```ts

@@ -3,10 +3,11 @@
  * `Message.words`.
  *
  * The payload of a word is its last field, a msgpack `bin`. The bytes of a payload are appended without a copy when a
- * word is encoded, and decoding returns a view of these bytes. The decoder accepts only plain msgpack, and checks each
- * frame by a walk over its tokens before it parses the frame. Extensions, false lengths and deep nesting never reach
- * the parser, because the walk over the tokens refuses them. With msgpackr's record extension, for example, a peer
- * could define object shapes by name. An error of the msgpack parser becomes a violation of the peer.
+ * word is encoded, and decoding returns a view of these bytes. The decoder accepts only plain msgpack
+ * (`internal/plain`): before it parses a frame, it checks the msgpack tokens of the frame. The check of the msgpack
+ * tokens refuses extensions, false lengths and deep nesting, so none of these reaches the parser. With msgpackr's
+ * record extension, for example, a peer could define the shapes of objects. An error of the msgpack parser becomes a
+ * violation of the peer.
  *
  * @since 0.1.0
  */
@@ -23,8 +24,8 @@ import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
-// The frozen list of shapes is a second protection against the record extension of msgpackr: a record definition
-// assigns to the list, so msgpackr throws.
+// The frozen list of shapes is a second protection against msgpackr's record extension: a record definition assigns
+// to the list, so msgpackr throws.
 Object.assign(unpackr, { structures: Object.freeze([]) })
 
 const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
@@ -34,7 +35,10 @@ const isPlain = (v: unknown): v is Record<string, unknown> =>
   typeof v === "object" && v !== null && Object.getPrototypeOf(v) === Object.prototype
 const oneOf = (...values: ReadonlyArray<string>) => (v: unknown): boolean => values.includes(v as string)
 
-/** True for plain values that mean the same on both sides without a schema, as log annotations must. */
+/**
+ * True for a plain value, which means the same on both sides without a schema. Log annotations hold only plain
+ * values.
+ */
 const isData = (v: unknown, depth = 0): boolean => {
   switch (typeof v) {
     case "string":
@@ -139,14 +143,14 @@ export const encode = (message: Message): Parts => {
   const payload = values[names[count]!] as Uint8Array
   const head = new Uint8Array(packed.length + binHead)
   head.set(packed)
-  // The array gets one element more than msgpackr wrote, namely the payload, whose msgpack head is appended.
+  // The msgpack array gets one element more than msgpackr wrote: the payload, whose msgpack head is appended here.
   head[0] = packed[0]! + 1
   putBin(head, packed.length, payload.length)
   return { head, tail: payload }
 }
 
 /**
- * The type of the result of `decode`: the word, or the rule that the frame breaks.
+ * The type of the result of `decode`: the word in the frame, or the rule of the protocol that the frame breaks.
  *
  * @category models
  * @since 0.1.0
@@ -157,7 +161,7 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
-/** Decodes bytes that hold one value of plain msgpack; returns the fault of any other bytes. */
+/** Decodes bytes that hold one value of plain msgpack, and returns the fault of any other bytes. */
 const unpacked = (bytes: Uint8Array): Result<unknown> => {
   const issue = Plain.issue(bytes)
   if (issue !== undefined) return { ok: false, issue }
@@ -169,7 +173,7 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
 }
 
 /**
- * A codec without the checks that a schema makes: encodes and decodes plain data.
+ * A codec of plain data, without the checks that the codec of a schema makes.
  *
  * @category models
  * @since 0.1.0
@@ -177,9 +181,9 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
 export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
- * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records
- * of them. The function `check` returns the fault of a value that is encoded or decoded. A plain codec is made without
- * work, while the codec of a schema has to be derived.
+ * Makes a codec of plain data in the runtime's own words: texts, numbers, booleans, nulls, bytes, and lists and
+ * records of these. The function `check` returns the fault of a value, and is called for each encoded or decoded
+ * value. A codec of plain data needs no derivation, while the codec of a schema has to be derived.
  *
  * @example
  * ```ts
@@ -203,7 +207,8 @@ export const plainCodec = <A>(check: (value: unknown) => string | undefined): Pl
 })
 
 /**
- * Decodes one frame to a word, or to the violation in it. The payload of a decoded word is a view into the frame.
+ * Decodes one frame; returns the word in the frame, or a violation if the frame breaks a rule. The payload of a
+ * decoded word is a view into the frame.
  *
  * @example
  * ```ts
@@ -225,8 +230,8 @@ export const decode = (frame: Uint8Array): Decoded => {
   const layout = byCode.get(array[0])
   if (layout === undefined) return violation({ _tag: "Unsupported", word: String(array[0]) })
   const { checks, names } = layout
-  // Fields that a newer minor version adds stand at the end and are optional by rule, so the decoder of this version
-  // ignores such fields.
+  // Fields of a word that a newer minor version adds stand at the end and are optional, so this version's decoder
+  // ignores them.
   if (array.length <= names.length) {
     return violation({ _tag: "Malformed", word: layout.tag, field: names[array.length - 1]! })
   }

@@ -2,8 +2,8 @@
  * Encodes a failure for the wire, as the payload that an `Error` word carries.
  *
  * A Cause crosses to the other side with all its reasons. One reason of the Cause decides the tag of the failure: an
- * endpoint's own error before a defect, and a defect before a cancellation. The field `others` of a failure holds the
- * remaining reasons of its Cause. A value without a schema is boxed: its type, message, stack and causes cross as text,
+ * endpoint's own error first, then a defect, then a cancellation. The field `others` of a failure holds the remaining
+ * reasons of its Cause. A value without a schema is boxed: its type, message, stack and causes cross as text,
  * together with its plain data, the actor where it happened and the actors that passed it on.
  *
  * @since 0.1.0
@@ -24,9 +24,9 @@ import * as Payload from "./Payload.ts"
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
 /**
- * A failure as text. `path` of a boxed failure lists the actors that passed the failure on, the nearest actor last.
- * `properties` holds the failure's own plain data, and `parts` the errors inside an AggregateError. A boxed failure
- * leaves out an empty `properties` or `parts`.
+ * A failure as text. The field `path` of a boxed failure lists the actors that passed the failure on, with the
+ * nearest actor last. The field `properties` of a boxed failure holds its own plain data, and `parts` holds the
+ * errors inside an AggregateError. A boxed failure leaves out an empty `properties` or `parts`.
  */
 export interface Boxed {
   readonly type: string
@@ -52,7 +52,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 })
 
 /**
- * The schema of the answer to whether a lost actor had begun the work of a call, which is `maybe` or `no`.
+ * The schema of the answer to whether a lost actor had begun the work of a call: `maybe` or `no`.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
 export const Began = Schema.Literals(["no", "maybe"])
 
 /**
- * The schema of the way in which an actor was lost, as its parent has seen it.
+ * The schema of how an actor was lost, as its parent has seen the loss.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export const Lost = Schema.Union([
   /** The owner of the lost actor killed it by the signal in the field `signal`, for the reason in `reason`. */
   Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
   /**
-   * The actor was lost because its heap was full. `limit` is the size in MiB to which the heap of the lost actor was
-   * limited at its start.
+   * The actor was lost because its heap was full. The field `limit` is the size in MiB to which the heap of the lost
+   * actor was limited at its start.
    */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
@@ -99,8 +99,8 @@ export const Lost = Schema.Union([
  */
 export const Failure = Schema.Union([
   /**
-   * The endpoint's own error, encoded by its schema. `type` and `message` describe the endpoint's own error for a
-   * caller that cannot decode the error.
+   * The endpoint's own error, encoded by its schema. The fields `type` and `message` describe the endpoint's own
+   * error for a caller that cannot decode the error.
    */
   Schema.TaggedStruct("Fail", {
     error: Schema.Uint8Array,
@@ -113,8 +113,9 @@ export const Failure = Schema.Union([
    */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
   /**
-   * The work of a call was cancelled. `ending` is true when the whole of `actor` is cancelled, and not only the work of
-   * this call. `began` is "no" when the call was refused before its work began.
+   * The work of a call was cancelled. The field `ending` is true when the whole actor in the field `actor` is
+   * cancelled, and not only the work of this call. The field `began` is "no" when the call was refused before its
+   * work began.
    */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
@@ -127,13 +128,13 @@ export const Failure = Schema.Union([
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
   /**
-   * The callee has refused a call, because `limit` dialogs of the caller on this connection are open, or answered and
-   * not yet read.
+   * The callee has refused a call, because the caller has `limit` dialogs on this connection that are open or whose
+   * answers are unread.
    */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
   /**
-   * The caller and the callee have different contracts of the endpoint. `representation` is the callee's contract, for
-   * the caller to compare.
+   * The caller and the callee have different contracts of the endpoint. The field `representation` is the callee's
+   * contract, which the caller compares with its own contract.
    */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
@@ -142,14 +143,14 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
   /** An error of dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
   Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
-  /** An actor between caller and callee reports that the callee was lost. */
+  /** A report of an actor that relays the dialog between caller and callee: the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])
 /** The type of a failure in the payload of an `Error` word. */
 export type Failure = typeof Failure.Type
 
 /**
- * The codec of failures, which is derived for the first failure that needs it, because the derivation takes a tenth of
+ * The codec of failures, which is derived at the first failure that needs it, because the derivation takes a tenth of
  * an actor's start.
  */
 let derived: Payload.Codec<Failure> | undefined
@@ -201,16 +202,16 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 export const isRefusal = Hot.isRefusal
 
 /**
- * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures of
- * the actor's finalizers. The field `taken` is the number of the peer's last dialog that the actor has read: later
- * dialogs have not begun.
+ * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures
+ * of the actor's finalizers. The field `taken` is the number of the peer's last dialog that the actor has read: the
+ * peer's later dialogs have not begun.
  */
 export const Farewell = Schema.Struct({
   how: Schema.Union([
     Schema.TaggedStruct("Returned", {}),
     Schema.TaggedStruct("Failed", { boxed: Boxed }),
     Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String }),
-    // The farewell `Idle` says that the actor lives: only this connection ends, because neither side uses the
+    // The farewell `Idle` says that the actor lives on and ends only this connection, because neither side uses the
     // connection.
     Schema.TaggedStruct("Idle", {})
   ]),

@@ -1,13 +1,14 @@
 /**
- * Decodes bytes to frames, and encodes frames as bytes. A frame consists of a length, as 32 bits in little-endian
- * order, and of that number of bytes.
+ * Decodes the bytes of a connection to frames, and encodes frames as bytes. A frame consists of a length, as 32 bits
+ * in little-endian order, and of as many bytes as the length says.
  *
- * `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each chunk
- * completes. After a violation every further `decode` fails. A frame above the limit is refused on its length alone:
- * its body is not read, and no memory is reserved for its body.
+ * The function `decode` takes the chunks that the transport delivers, cut anywhere, and returns the frames that each
+ * chunk completes. After a violation every further `decode` fails. A frame above the limit is refused on its length
+ * alone: its body is not read, and no memory is reserved for its body.
  *
- * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. Between two sides that
- * support parts, `Arrival` collects the parts of a large frame, and the last part hands out the whole frame.
+ * A frame that lies in one chunk is a view of that chunk, so that a large payload is not copied. If both sides
+ * support parts of frames, `Arrival` collects the parts of a large frame, and the last part hands out the whole
+ * frame.
  *
  * @since 0.1.0
  */
@@ -32,15 +33,18 @@ const headerBytes = 4
  */
 const fillThresholdBytes = 64 * 1024
 
-/** The state of reading frames from a connection: between two frames, in the middle of a large body, or failed. */
+/**
+ * The state of reading frames from a connection: between two frames, in the middle of a large frame's body, or
+ * failed.
+ */
 export type State =
   | { readonly _tag: "Between"; readonly rest: Uint8Array; readonly arriving: Arrival.State }
   | { readonly _tag: "Filling"; readonly body: Uint8Array; readonly filled: number; readonly done: Filled }
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The kind of a frame body into which bytes are being read. `frame` is the large frame that the body completes, and
- * `first` the dialog whose first part the body is. Both fields are optional.
+ * The purpose of a frame's body that is being filled with bytes. The field `frame` is the large frame that the body
+ * completes, and `first` is the dialog of which the body is the first part. Both fields are optional.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -63,7 +67,10 @@ const between = (rest: Uint8Array, arriving: Arrival.State): State =>
  */
 export const initial: State = { _tag: "Between", rest: nothing, arriving: Arrival.initial }
 
-/** A large word whose first part has come: its dialog, its code, and how many frames of the same chunk precede it (`behind`). */
+/**
+ * A large word whose first part has arrived: its dialog, its code, and how many frames of the same chunk precede this
+ * part (`behind`).
+ */
 export interface Begun {
   readonly behind: number
   readonly dialog: number
@@ -71,7 +78,8 @@ export interface Begun {
 }
 
 /**
- * The result of reading one chunk: the next state, the frames that became whole, and the large words that have begun.
+ * The result of reading one chunk: the next state, the frames that became whole, and the large words whose first part
+ * has arrived.
  */
 export interface Decoded {
   readonly state: State
@@ -83,8 +91,8 @@ export interface Decoded {
 export interface Limits {
   readonly maxFrame: number
   /**
-   * True when both sides of the connection know parts of large words. A `Part` on a connection without agreed parts is
-   * handed out like any other frame.
+   * True when both sides of the connection know parts of large words. A `Part` on a connection whose sides have not
+   * agreed on parts is handed out like any other frame.
    */
   readonly parts: boolean
 }
@@ -102,7 +110,7 @@ export const defaultLimits: Limits = { maxFrame: defaultMaxFrame, parts: false }
 const none: ReadonlyArray<Uint8Array> = []
 
 /**
- * Returns the large frames of which some parts, but not all, have come.
+ * Returns the large frames of which some parts, but not all parts, have arrived.
  *
  * @example
  * ```ts
@@ -113,7 +121,7 @@ export const arrivingOf = (state: State): Arrival.State =>
   state._tag === "Between" ? state.arriving : state._tag === "Filling" ? state.done.arriving : Arrival.initial
 
 /**
- * Gives up the parts of a dialog's large word that have come, because the dialog has had its last word.
+ * Gives up the arrived parts of a dialog's large word, because the dialog has had its last word.
  *
  * @example
  * ```ts
@@ -141,9 +149,9 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 
 /**
  * Decodes one chunk of bytes to frames. Each state of `decode` may be used only once, because the memory of an
- * incomplete frame is filled in place. `decode` takes at most `count` frames, and keeps the bytes behind these frames
- * in the state, because the next frame may have other limits. `decode` copies the bytes of a `lent` chunk that it
- * keeps, because the transport reuses the memory of the chunk.
+ * incomplete frame is filled in place. The function `decode` takes at most `count` frames, and keeps the bytes behind
+ * these frames, because the next frame may have other limits. The function `decode` copies the bytes of a `lent`
+ * chunk that it keeps, because the transport reuses the memory of the chunk.
  *
  * @example
  * ```ts
@@ -180,8 +188,8 @@ const sizeAt = (bytes: Uint8Array, at: number): number =>
 const minRoomBytes = 4 * 1024
 
 /**
- * The memory for the next bytes of a large body, so that a transport can read straight into this memory. `undefined`
- * means that no large body of a frame is being filled.
+ * The memory for the next bytes of a large body, so that a transport can read straight into this memory. The result
+ * `undefined` means that no body of a large frame is being filled.
  *
  * @example
  * ```ts
@@ -194,7 +202,7 @@ export const room = (state: State): Uint8Array | undefined =>
     : undefined
 
 /**
- * Records that `size` bytes were read into the `room` of this state.
+ * Records that the transport has read `size` bytes into the memory that `room` gave for this state.
  *
  * @example
  * ```ts
@@ -231,7 +239,7 @@ class Reading {
     this.arriving = arriving
   }
 
-  /** Handles a whole body, which is either a whole frame or a part of a large frame. */
+  /** Handles the complete body of a frame, which is either a whole frame or a part of a large frame. */
   finish(body: Uint8Array, { first, frame }: Filled): void {
     if (first !== undefined) {
       const word = Arrival.wordOf(body, first)
@@ -277,8 +285,8 @@ class Reading {
   }
 
   /**
-   * The end of the whole frames at the beginning of the chunk, up to the first part. `endOfWhole` leaves out parts of
-   * large words, whose bytes are copied to their place in the large frame.
+   * Returns where the whole frames at the beginning of the chunk end, which is before the first part of a large
+   * frame. The result leaves out parts of large frames, whose bytes are copied to their place in the large frame.
    */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
@@ -316,8 +324,8 @@ class Reading {
   }
 
   /**
-   * Decodes one frame of the chunk. Returns, for an incomplete frame, the state that fills a large frame, or `more` for
-   * a small frame.
+   * Decodes one frame of the chunk. Returns, for an incomplete frame, the state in which a large frame is filled, or
+   * `more` for a small frame.
    */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
@@ -338,7 +346,7 @@ class Reading {
     if (head === undefined) return "more"
     if ("_tag" in head) return { _tag: "Failed", violation: head }
     const isHere = bytes.length - start >= size
-    // A small part of a large word is kept until all its bytes have come, as any small frame is.
+    // A small part of a large frame is kept until all its bytes have arrived, as any small frame is.
     if (!isHere && size < fillThresholdBytes) return "more"
     const placed = Arrival.place(this.arriving, head, this.limits.maxFrame)
     if (placed._tag === "Refused") return { _tag: "Failed", violation: placed.violation }
@@ -384,14 +392,14 @@ const maxCopiedBytes = 16 * 1024
 
 /**
  * Memory (an arena) to which all outboxes of a process write their small frames, one behind the other. No byte of an
- * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new arena,
- * and lives as long as a frame in the full arena is in use.
+ * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new
+ * arena, and stays in memory as long as a frame in it is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
 /**
- * Collects frames until the transport takes them: small frames are copied into the arena, and large tails stand alone.
- * An outbox is a mutable buffer of one channel's writer, and not a machine.
+ * Collects frames until the transport takes them: small frames are copied into the arena, and a large tail is kept as
+ * it is. An outbox is a mutable buffer of one PeerChannel's writer, and no machine.
  *
  * @example
  * ```ts
@@ -403,7 +411,7 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
 export class Outbox {
   private chunks: Array<Uint8Array> = []
   /**
-   * The memory of an outbox's current piece, at the positions from `from` to `to`: the arena, or memory for one large
+   * The memory into which an outbox writes its current piece, from `from` to `to`: the arena, or memory for one large
    * frame.
    */
   private bytes = nothing
@@ -440,8 +448,8 @@ export class Outbox {
   }
 
   /**
-   * Hands out all collected bytes in order, and empties the outbox. A caller owns the bytes that the outbox has handed
-   * out.
+   * Hands out all collected bytes in order, and empties the outbox. The caller of `take` owns the bytes that the
+   * outbox has handed out.
    */
   take(): ReadonlyArray<Uint8Array> {
     this.cut()
@@ -459,8 +467,8 @@ export class Outbox {
   }
 
   /**
-   * Makes room behind the outbox's last frames, or begins a new piece when another outbox has written behind these
-   * frames.
+   * Makes room behind the outbox's last frames, or begins a new piece of memory when another outbox has written
+   * behind these frames.
    */
   private reserve(size: number): void {
     if (this.bytes === arena.bytes && this.to === arena.to && this.to + size <= this.bytes.length) return

@@ -7,14 +7,14 @@
  *                                                                                                --> Refused (Refuse sent)
  *
  * An acceptor that holds the secret of its tree challenges the dialler; an acceptor without a secret admits a dialler
- * for its `Hello` alone. Each side proves that it holds the secret, by a mac over both fresh nonces and both actors. A
- * proof is valid for one actor on one connection, because its mac includes the actors and the nonces. The labels of the
- * two proofs differ, so that a proof is not accepted by the side that has made it. The caller of the handshake supplies
- * the function that makes a mac, because this module contains no cryptography.
+ * for its `Hello` alone. Each side proves that it holds the secret of the tree, by a mac over the fresh nonces and
+ * the actors of both sides. A proof is valid for one actor on one connection, because its mac includes the actors and
+ * the nonces. The labels of the two proofs differ, so that no side accepts its own proof from the other side. The
+ * caller of the handshake supplies the function that makes a mac, because this module contains no cryptography.
  *
- * A side that is not yet `Open` treats every word outside the handshake as a violation; a side that is `Open` treats
- * every word of the handshake as a violation. An acceptor checks the version, then the proof, and calls its `judge`
- * last, so that a stranger without proof causes no work in the judge.
+ * A side that is not yet `Open` treats any word outside the handshake as a violation, and an `Open` side any word of
+ * the handshake. An acceptor checks the version, then the proof, and calls its `judge` last, so that a stranger
+ * without proof causes no work in the judge.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export interface Peer {
   readonly actor: ActorId
   readonly version: Version
   readonly capabilities: ReadonlyArray<string>
-  /** The size in bytes of the largest frame that both sides of the connection read. */
+  /** The size in bytes of the largest frame that both sides of the connection accept. */
   readonly maxFrame: number
 }
 
@@ -57,8 +57,8 @@ export interface Authenticator {
   readonly nonce: Uint8Array
   readonly mac: (data: Uint8Array) => Uint8Array
   /**
-   * Bytes that only the two ends of an encrypted channel share, as of TLS. A proof that includes the binding of an
-   * encrypted channel is valid on this channel alone.
+   * Bytes that only the two ends of an encrypted connection know, such as the keying material that TLS exports. A
+   * proof that includes the binding of an encrypted connection is valid on that connection alone.
    */
   readonly binding?: Uint8Array | undefined
 }
@@ -76,7 +76,7 @@ export interface Authenticator {
 export const nonceSize = 32
 
 /**
- * The settings of one side of a handshake: its greeting, its proof and its judgement of the other side.
+ * The settings of one side of a handshake: its greeting, its secret, and its judgement of the other side.
  *
  * @category models
  * @since 0.1.0
@@ -88,12 +88,13 @@ export type Config =
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
     /**
-     * The uuid of the actor that is dialled; a dialler without this uuid makes its proof for any actor that answers.
+     * The uuid of the actor that is dialled; without this field the dialler makes its proof for any actor that
+     * answers.
      */
     readonly to?: string | undefined
     /**
-     * The dialler's last check of an acceptor, after its proof if the tree has a secret: a refusal, or `undefined` to
-     * stay connected.
+     * The dialler's last check of an acceptor: a refusal, or `undefined` to stay connected. The check comes after the
+     * acceptor's proof if the tree has a secret.
      */
     readonly expect?: ((welcome: Welcome) => Refusal | undefined) | undefined
   }
@@ -242,7 +243,7 @@ const proofRefusal = (detail: string): Refusal => ({ reason: "proof", detail })
 const helloOf = ({ auth, hello }: Dialler): Hello => ({ ...hello, nonce: auth?.nonce ?? null })
 
 /**
- * Refuses the acceptor without a reason and closes the connection, because a dialler may say only `Hello` and `Proof`.
+ * Refuses the acceptor without a word and closes the connection, because a dialler may say only `Hello` and `Proof`.
  */
 const leave = (refusal: Refusal): Step => [{ _tag: "Refused", by: "us", refusal }, []]
 
@@ -350,9 +351,9 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
     : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
 
 /**
- * Returns the bytes over which a proof is the mac: label, both nonces, uuid and role of the dialler, uuid of the
- * acceptor, and the binding of an encrypted channel. The length of each part of the transcript stands before the part,
- * as 32 bits, little-endian.
+ * Returns the transcript, over which a proof is the mac: a label, both nonces, the dialler's uuid and role, the
+ * acceptor's uuid, and the binding. The length of each field of the transcript stands before the field, as 32 bits in
+ * little-endian order.
  *
  * @example
  * ```ts

@@ -5,9 +5,9 @@
  *   Quiet --tick after interval--> Asked (Ping sent) --anything heard--> Quiet
  *                                    |--tick after timeout--> Dead
  *
- * The machine of liveness has no clock, because each input contains the time. Only a connection that can be cut without
- * notice, as over TCP, needs the machine of liveness. A local connection needs no pings: the end of a local peer is
- * noticed at once, and a peer that computes for long is not dead.
+ * The machine of liveness has no clock, because each input of the machine contains the time. Only a connection that
+ * can be cut without notice, such as one over TCP, needs the machine of liveness. A local connection needs no pings:
+ * the end of a local peer is noticed at once, and a peer that computes for a long time is not lost.
  *
  * @since 0.1.0
  */
@@ -20,13 +20,13 @@
 export interface Config {
   /** The milliseconds of a peer's silence after which a `Ping` is sent. */
   readonly interval: number
-  /** The milliseconds after a `Ping` for which any word of the peer is awaited. */
+  /** The milliseconds after a `Ping` within which the peer has to say any word. */
   readonly timeout: number
 }
 
 /**
- * The state of the liveness of one connection. All times in the state of liveness come from the inputs, and `n` counts
- * the pings.
+ * The state of the liveness of one connection. All times in the state of liveness come from the inputs of the
+ * machine, and the field `n` counts the pings.
  *
  * @category models
  * @since 0.1.0

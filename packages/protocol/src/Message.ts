@@ -11,11 +11,11 @@
  *   actor        [Leave ->] CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
  *   large words  Part Part ... Part, with words of other dialogs and of the control lane between them
  *
- * `Return` or `Error` is always the callee's last word, also after a `Cancel`: the last word acknowledges the cancel.
- * Only `Yield` costs credit. The protocol does not look into payloads, which only the schemas of their endpoint decode.
+ * The callee's last word is always `Return` or `Error`, also after a `Cancel`, which the last word acknowledges. Only
+ * `Yield` costs credit. The protocol does not look into payloads, which only the schemas of their endpoint decode.
  *
- * The constant `words` holds the rules of all words as data: the envelope encodes by these rules, and a script checks
- * the table in docs/protocol.md against `words`.
+ * The constant `words` holds the rules of all words as data, by which the envelope encodes; a script checks the table
+ * in docs/protocol.md against `words`.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export interface ActorId {
 }
 
 /**
- * The items and bytes for which a receiver keeps room in one direction of a dialog.
+ * The items and bytes for which the receiver of one direction of a dialog keeps room.
  *
  * @category models
  * @since 0.1.0
@@ -89,7 +89,7 @@ export interface Meta {
 export type Kind = "call" | "stream" | "dialog"
 
 /**
- * The first word of a connection, said by the dialler. `maxFrame` is in bytes.
+ * The first word of a connection, which the dialler says. `maxFrame` is in bytes.
  *
  * @category words
  * @since 0.1.0
@@ -121,15 +121,15 @@ export type Welcome = {
   readonly proof: Uint8Array | null
 }
 /**
- * The acceptor does not admit the dialler, and closes the connection after `Refuse`.
+ * The acceptor does not admit the dialler, and closes the connection after this word `Refuse`.
  *
  * @category words
  * @since 0.1.0
  */
 export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
 /**
- * The reason of a `Refuse`. The reason `duplicate` means that the two actors are connected already, and `identity` that
- * the dialler wanted another actor.
+ * The reason for which an acceptor refuses a dialler by `Refuse`. The reason `duplicate` means that the two actors
+ * are connected already; `identity` means that the dialler wanted another actor.
  *
  * @category models
  * @since 0.1.0
@@ -150,14 +150,15 @@ export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
  */
 export type Ready = { readonly _tag: "Ready"; readonly payload: Uint8Array }
 /**
- * The acceptor asks the dialler to prove that it holds the secret of the tree; `uuid` is the acceptor.
+ * The acceptor asks the dialler to prove that it holds the secret of the tree; the field `uuid` is that of the
+ * acceptor.
  *
  * @category words
  * @since 0.1.0
  */
 export type Challenge = { readonly _tag: "Challenge"; readonly uuid: string; readonly nonce: Uint8Array }
 /**
- * The dialler's answer to `Challenge`: the mac of `Handshake.transcript`.
+ * The dialler's answer to `Challenge`: the mac over the bytes that `Handshake.transcript` returns.
  *
  * @category words
  * @since 0.1.0
@@ -181,7 +182,8 @@ export type Start = {
   readonly payload: Uint8Array
 }
 /**
- * The first value of a dialog that the callee accepted, and the callee's room for items of the caller.
+ * The first value of a dialog, with which the callee accepts the dialog, and the callee's room for items of the
+ * caller.
  *
  * @category words
  * @since 0.1.0
@@ -205,7 +207,8 @@ export type Yield = {
   readonly payload: Uint8Array
 }
 /**
- * Grants credit for more items and bytes to the sender of a direction, and is said by the receiver in this direction.
+ * Grants credit for more items and bytes to the sender of one direction of a dialog; the receiver of this direction
+ * says the word.
  *
  * @category words
  * @since 0.1.0
@@ -252,8 +255,9 @@ export type Return = { readonly _tag: "Return"; readonly dialog: number; readonl
  */
 export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
 /**
- * A part of a large word of the dialog `dialog`; `size` is the size of the whole frame in bytes. A part is sent only to
- * a peer with the capability `parts`. `Arrival` puts parts together, so a dialog hears whole words only.
+ * A part of a large word of the dialog `dialog`; `size` is the size of the whole frame in bytes. A part is sent only
+ * to a peer with the capability `parts`. The module `Arrival` puts the parts of a word together, so a dialog hears
+ * whole words only.
  *
  * @category words
  * @since 0.1.0
@@ -278,22 +282,23 @@ export type CancelActor = {
   readonly deadline: number
 }
 /**
- * The actor has heard `CancelActor` and is ending.
+ * Says that the actor has heard `CancelActor` and is ending.
  *
  * @category words
  * @since 0.1.0
  */
 export type CancelAck = { readonly _tag: "CancelAck" }
 /**
- * The last word of an actor; `payload` is its `Farewell`: how it ended, and what failed in its cleanup.
+ * The last word of an actor; the field `payload` is its `Farewell`: how the actor ended, and what failed in its
+ * cleanup.
  *
  * @category words
  * @since 0.1.0
  */
 export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
 /**
- * A child that was told from outside to end, for instance by a signal, asks its parent to end the child. The parent
- * that hears `Leave` first ends all actors that depend on the child.
+ * A child that was asked from outside to end, for instance by a signal, asks its parent for its end. The parent that
+ * hears `Leave` first ends all actors that depend on the child.
  *
  * @category words
  * @since 0.1.0
@@ -307,14 +312,14 @@ export type Leave = { readonly _tag: "Leave"; readonly reason: string }
  */
 export type Ping = { readonly _tag: "Ping"; readonly n: number }
 /**
- * The answer to the `Ping` with the same number.
+ * The answer to the `Ping` that has the same number.
  *
  * @category words
  * @since 0.1.0
  */
 export type Pong = { readonly _tag: "Pong"; readonly n: number }
 /**
- * Names the rule that the receiver of the `Violation` has broken, before the connection closes.
+ * Names the rule that the receiver of the word `Violation` has broken, before the sender closes the connection.
  *
  * @category words
  * @since 0.1.0
@@ -372,8 +377,8 @@ export type FromCaller = Yield | Credit | Stop | Cancel
 export type FromCallee = Started | Yield | Credit | Stop | Return | Error
 
 /**
- * The type of a field of a word that is encoded in an envelope. A `bytes` field is the last field of its word, and is
- * sent without a copy.
+ * The type of a field of a word, which says how an envelope encodes the field. A `bytes` field is the last field of
+ * its word, and is sent without a copy.
  *
  * @category models
  * @since 0.1.0
@@ -394,9 +399,9 @@ export type FieldType =
   | "window?"
 
 /**
- * The phase in which a word may be said: in the handshake alone; from the end of the handshake on (`open`); before or
- * after the `Spawn` of a child (`spawning`, `started`), and until its `Ready` (`booting`); when the side that hears the
- * word is ready; or always.
+ * The phase of a connection in which a word may be said: only in the handshake; `open`, after the handshake;
+ * `spawning`, before the `Spawn` of a child; `started`, after the `Spawn`; `booting`, until the child's `Ready`;
+ * `ready`, when the side that hears the word is ready; or always.
  *
  * @category models
  * @since 0.1.0
@@ -406,8 +411,9 @@ export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "
 /**
  * The rules of one word: its number, speaker, time, lane and fields.
  *
- * `Connection` judges each word by its speaker and its time. When a connection is full, words of the `control` lane
- * overtake words of the `data` lane, so that data never holds up a cancel.
+ * The module `Connection` judges each word by its speaker and by the phase in which the word was said. When a
+ * connection is full, words of the `control` lane overtake words of the `data` lane, so that data never holds up a
+ * cancel.
  *
  * @category models
  * @since 0.1.0
@@ -567,7 +573,8 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
 }
 
 /**
- * The rules of an `Error` for dialog 0, which is the failure of an actor and is heard only by the actor's parent.
+ * The rules of an `Error` for dialog 0, which is the failure of a whole actor; only the actor's parent hears this
+ * word.
  *
  * @example
  * ```ts

@@ -27,7 +27,7 @@ import { Rows } from "./internal/Rows.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 import { verbatim } from "./internal/Verbatim.ts"
 
-/** The result of a codec: a value, or as text the reason why the codec has no value. */
+/** The result of a codec: the encoded or decoded value, or the reason as text why the codec refuses the value. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
 /** A codec encodes the values of one schema as bytes, and decodes these bytes. */
@@ -40,8 +40,8 @@ export interface Codec<A> {
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True for an input whose bytes are the same with and without `make`. The result false means that the bytes of the
-   * input with and without `make` may differ.
+   * True when the bytes of the input and the bytes of the result of `make` are the same. The result false means that
+   * the bytes of the input and of the result of `make` may differ.
    */
   readonly isMade: (input: unknown) => boolean
 }
@@ -80,8 +80,9 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
 }
 
 /**
- * Describes the part of a schema whose values cannot cross, and the place of this part, as text. `undefined` means that
- * no such part of the schema is known; `refusal` does not look into a suspended schema that is not defined yet.
+ * Describes the part of a schema whose values cannot cross, and the place of this part, as text. The result
+ * `undefined` means that no part of the schema is known whose values cannot cross. A suspended schema that is not
+ * defined yet is not searched.
  *
  * @example
  * ```ts
@@ -109,8 +110,8 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
 }
 
 /**
- * Makes a codec that tries to derive the schema's codec anew for each value, because a suspended schema may be defined
- * by then.
+ * Makes the codec of a refused schema: it tries to derive a codec anew for each value, because a suspended schema may
+ * be defined by then.
  */
 const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
@@ -128,16 +129,15 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
 }
 
 /**
- * The encoder of a schema, and the schema whose values it takes. The schemas differ when `SchemaBinary` has no layout
- * for the given schema.
+ * Returns the encoder of a schema, and the schema whose values this encoder takes. The returned schema is another one
+ * than the given schema when `SchemaBinary` has no layout for the given schema.
  */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
   if (!hasOpenUnion(schema.ast)) {
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // When `SchemaBinary` refuses the replaced schema too, `SchemaBinary.encoder` throws its error for the schema
-      // that was given.
+      // When `SchemaBinary` refuses the replaced schema too, its error names the schema that was given.
     }
   }
   const other = carried(schema)
@@ -153,7 +153,7 @@ type Encoded = Large.Written
 /** True when no text in the encoded bytes has lost half of a surrogate pair. */
 const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
 
-/** A codec with the functions that `faithful` and `prepare` need beyond the public interface. */
+/** A codec with the functions that `faithful` and `prepare` need beyond those of `Codec`. */
 interface Derived<A> extends Codec<A> {
   readonly encodeFully: (value: unknown) => Result<Encoded>
   readonly prepare: () => void
@@ -186,8 +186,8 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // A schema is searched for `Unknown` and `Any` at the first value, because a suspended schema may be undefined
-    // before.
+    // A schema is searched for `Unknown` and `Any` only at the first value, because a suspended schema may be
+    // undefined before.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
@@ -224,11 +224,12 @@ const lazily = <A>(make: () => A): () => A => {
   return () => made ??= make()
 }
 
-/** The codec of values with large texts or bytes, which are written behind the payload. */
+/** Makes the codec of values with large texts or large bytes, which are written behind the payload. */
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // The payloads of the codec of large values are small, because the large texts and bytes follow the payload.
+  // The payloads of the codec of large values are small, because the large texts and bytes of a value follow its
+  // payload.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
@@ -251,9 +252,9 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
 export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
- * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader.
- * A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on a payload that shares
- * its memory with other data.
+ * Gives back the memory of a large payload that a codec has encoded, once its bytes have left and no other code reads
+ * them. A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on a payload that
+ * shares its memory with other data.
  */
 export const releaseWritten = Memory.releaseWritten
 
@@ -270,8 +271,8 @@ export const releaseRead = Memory.releaseReceived
 export const issueOf = explain
 
 /**
- * Returns a codec for payloads of the user, which refuses text that UTF-8 cannot hold. `codec` writes U+FFFD in the
- * place of text that UTF-8 cannot hold, which suffices for a message or a log.
+ * Returns a codec for payloads of the user, which refuses text that UTF-8 cannot hold. The function `codec` alone
+ * writes U+FFFD for text that UTF-8 cannot hold, which suffices for a message or a log.
  *
  * @example
  * ```ts
@@ -298,12 +299,18 @@ export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
   }
 }
 
-/** One item of a chunk: its value, or, when the item does not match its schema, the reason and what the peer sent. */
+/**
+ * One item of a chunk: its value, or, when the item does not match its schema, the reason and the bytes or value that
+ * the peer sent.
+ */
 export type Item<A> =
   | { readonly ok: true; readonly value: A }
   | { readonly ok: false; readonly issue: string; readonly sent: Option.Option<unknown> }
 
-/** The codec of chunks of items. `decodeEach` reads the items one by one when the chunk does not decode as a whole. */
+/**
+ * The codec of chunks of items. The function `decodeEach` reads the items one by one when the chunk does not decode
+ * as a whole.
+ */
 export interface ChunkCodec<A> extends Codec<ReadonlyArray<A>> {
   /** Reads each item of a chunk by itself; `undefined` means that the bytes are no chunk of items of this codec. */
   readonly decodeEach: (bytes: Uint8Array) => ReadonlyArray<Item<A>> | undefined
@@ -367,7 +374,7 @@ const refused = (issue: SchemaIssue.Issue): Item<never> => {
 }
 
 /**
- * Copies an issue of a schema without the values in it, because data of the peer must not appear in the text of an
+ * Copies an issue of a schema without the values in it, because no data of the peer may appear in the text of an
  * error.
  */
 const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
@@ -418,13 +425,17 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // The outer of two nested encodings makes the writer forget the arena that it wrote to last.
+  // After two nested encodings, the writer keeps no arena: the outer encoding forgets the arena to which the inner
+  // encoding wrote.
   small.encoder.encode({ inside: true })
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** The size of the largest payload after which a parser is kept, because a parser holds its last payload and value in memory. */
+/**
+ * The size in bytes of the largest payload after which a parser is kept, because a parser holds its last payload and
+ * value in memory.
+ */
 const maxKeptParserBytes = 64 * 1024
 
 /**
@@ -437,8 +448,8 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // A parser is reserved while it reads, because the schema of a payload may itself read another payload of the
-      // same schema.
+      // A parser is reserved while it reads, because an accessor or a check in the schema may itself read another
+      // payload of this schema.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {
@@ -446,7 +457,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
         if (bytes.length < maxKept) idle = parser
         return values[0]!
       } catch {
-        // The codec that gets a refused payload reads it again, and names the fault of the payload.
+        // The codec of the schema reads a refused payload again, and names the fault of the payload.
       }
     }
     slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
@@ -479,7 +490,7 @@ const ownSize = (bytes: Uint8Array): number => {
 
 // ---- Values of `Unknown` and `Any` ---------------------------------------------------------------------------------
 
-/** Replaces each `Unknown` and `Any` in a schema by `Json`. */
+/** Replaces each `Unknown` and `Any` in a schema by the schema `Json`. */
 const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
   isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
 )

@@ -7,15 +7,15 @@
  *                         +--------- a moment later, where the peer's own dial has not come in --------+
  *   Dialling | Greeting | Duplicate   --the peer's dial comes in--> Open     --refused, nobody there, too late--> (gone)
  *
- * When two actors dial each other at once, the actor with the smaller uuid is the dialler: it refuses the other
- * connection as a duplicate, and the other actor accepts the remaining connection.
+ * When two actors dial each other at once, the dial of the actor with the smaller uuid wins: this actor refuses the
+ * other's dial as a duplicate, and the other actor accepts.
  *
  * A stranger is a connection that has not proven itself. An actor has at most `maxStrangers` strangers: a new stranger
  * evicts the oldest stranger. A refused stranger counts as a stranger until it has had time to read the reason of its
  * refusal.
  *
  * `C` is the type of an open connection, `S` of an incoming connection, and `E` of the reason why a dial failed. The
- * machine of a rendezvous has no clock, because an input tells the machine that a bound has passed.
+ * machine of a rendezvous has no clock, because an input tells the machine when a bound has passed.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ import type { Hello } from "./Message.ts"
 export const maxStrangers = 64
 
 /**
- * The link of two actors: a dial that is under way, or the open connection.
+ * The state of the link to one peer: a dial that has begun and not ended, or the open connection.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export type Link<C> =
   | { readonly _tag: "Open"; readonly connection: C }
 
 /**
- * All connections and dials of one actor, and the strangers that have dialled it.
+ * All links of one actor to its peers, and the strangers that have dialled this actor.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,7 @@ export interface State<C, S> {
    * `closed` that no connection is left.
    */
   readonly phase: "open" | "ending" | "closed"
-  /** Connections and dials by the uuid of the peer; a peer without an entry has no connection. */
+  /** The links to peers by the uuid of the peer; a peer without an entry has no connection and no dial. */
   readonly links: ReadonlyMap<string, Link<C>>
   /** The strangers of this actor, the oldest first. */
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
@@ -89,7 +89,9 @@ export type Input<C, S, E> =
   | { readonly _tag: "Ended"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "StrangerCame"; readonly stranger: S }
   | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
-  /** A stranger was told the reason of its refusal; `reason` is undefined for a peer that dialled at the same time. */
+  /**
+   * A stranger was told why it was refused; the field `reason` is undefined for a peer that dialled at the same time.
+   */
   | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
   | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
   | { readonly _tag: "StrangerLate"; readonly stranger: S }
@@ -111,7 +113,7 @@ export type Action<C, S, E> =
   | { readonly _tag: "Dial"; readonly peer: string }
   /** Sends the input `RetryDue` after a short time. */
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
-  /** Interrupts the dial of a peer that is under way. */
+  /** Interrupts the dial of this actor to the peer, which has begun and not ended. */
   | { readonly _tag: "StopDial"; readonly peer: string }
   /** Answers every caller that waits for a connection to the peer. */
   | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
@@ -151,7 +153,7 @@ export const initial = <C, S>(self: string): State<C, S> => ({
 
 /**
  * Judges a peer that has proven itself: returns a refusal with its reason, or `undefined` to admit the peer. The
- * parameter `usable` says whether an open connection still takes calls.
+ * function `usable` says whether an open connection still takes calls.
  *
  * @example
  * ```ts
@@ -169,7 +171,7 @@ export const judge = <C, S>(
   usable: (connection: C) => boolean
 ): Refusal | undefined => {
   if (phase !== "open") return { reason: "busy", detail: "this actor is ending" }
-  // A probe only reads the name of this actor, and then closes its connection.
+  // A peer in the role of a probe only reads the name of this actor, and then closes its connection.
   if (role === "probe") return undefined
   if (role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
   if (actor.uuid === self) return { reason: "identity", detail: "this is you" }
@@ -286,8 +288,8 @@ const linkStep = <C, S, E>(
 }
 
 /**
- * Stores a new connection of a peer. An older open connection of the peer is dead, although its end has not been
- * noticed.
+ * Stores a new connection of a peer. The older open connection of the peer is dead, although this actor has not
+ * noticed its end.
  */
 const opened = <C, S, E>(state: State<C, S>, peer: string, connection: C): Step<C, S, E> => {
   const before = state.links.get(peer)

@@ -1,6 +1,6 @@
 /**
- * Defines the rules of the protocol that a peer can break. The list of rules is complete: the side that finds a breach
- * names one of the rules, sends it to the peer in a `Violation` word, and closes the connection. The closing of the
+ * Defines the rules of the protocol that a peer can break. The list of rules is complete: the side that finds a
+ * breach names one of these rules in a `Violation` word, and then closes the connection. The closing of the
  * connection is the worst effect that any words or bytes of a peer can have on this side.
  *
  * The violation `Unsupported` alone is no sign of a hostile peer, because `Unsupported` also answers a word of a newer
@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 /**
- * One rule that a peer has broken, with the details of the violation.
+ * One rule of the protocol that a peer has broken, with the details of the violation.
  *
  * @category models
  * @since 0.1.0

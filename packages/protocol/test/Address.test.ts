@@ -115,7 +115,7 @@ describe("The text of an address", () => {
       assert.deepStrictEqual(Address.parse(text), { ok: false, issue: `${JSON.stringify(text)}: ${issue}` }))
   }
 
-  it("the address of a listener may have port 0, and the address that a dialler dials may not", () => {
+  it("the address of a listener may have port 0, and the address of a dial may not", () => {
     for (const text of ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"]) {
       const parsed = Address.parse(text, { bind: true })
       assert(parsed.ok)

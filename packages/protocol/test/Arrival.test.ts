@@ -153,7 +153,7 @@ describe("The arrival of large words in parts", () => {
     assert.deepStrictEqual(heard(frames).map((message) => "dialog" in message ? message.dialog : 0), [1, 3])
   })
 
-  it("no more large words in parts are under way than the reader's memory for them allows", () => {
+  it("the large words that arrive in parts never use more memory than their reader allows", () => {
     let state = Departure.initial
     const large = { parts: Envelope.encode(start(1, new Uint8Array(1800 * 1024))), isStart: true }
     for (const dialog of [1, 3, 5]) state = Departure.add(state, dialog, large, maxFrame)[0]
@@ -233,7 +233,7 @@ describe("A malformed part of a large word", () => {
     })
   }
 
-  it("a connection delivers a Part like any other word if one of its sides does not support parts", () => {
+  it("a connection delivers a Part like any other word if one of its sides does not support parts of frames", () => {
     const { frames } = Frame.decode(Frame.initial, framed(first))
     assert.strictEqual(heard(frames)[0]!._tag, "Part")
   })

@@ -146,7 +146,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection reserves the number of a large call at its first part, and accepts the call when all its parts have come", () => {
+  it("a connection reserves the number of a large call when its first part arrives, and accepts the call when all its parts have arrived", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
     assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
@@ -170,7 +170,7 @@ describe("The machine of a connection", () => {
     assert.isFalse(Connection.takesStart(state, dialog, 0))
   })
 
-  it("a connection refuses a part before it is open, and drops a part after a Bye", () => {
+  it("a connection refuses a part of a word before it is open, and drops a part of a word after a Bye", () => {
     const early = Connection.begun(inPhase("child", "Spawning"), 1, words.Yield.code)
     assert.strictEqual(early[0].phase._tag, "Closed")
     const state = inPhase("peer", "Leaving")
@@ -204,7 +204,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection accepts only dialogs of the peer's own numbers, and only in increasing order", () => {
+  it("a connection accepts a new dialog of the peer only under a number of the peer, and only in increasing order", () => {
     const state = inPhase("peer", "Serving")
     const says = (dialog: number) => outcome(state, word("Start", dialog))
     assert.deepStrictEqual([5, 7, 7, 6, 0, 9].map(says), [
@@ -222,7 +222,7 @@ describe("The machine of a connection", () => {
     assert.strictEqual(says(11), "DialogId")
   })
 
-  it("a connection passes a word straight to its open dialog exactly when the machine would deliver that word", () => {
+  it("a connection passes a word to its open dialog without a step of the machine exactly when the machine would deliver the word", () => {
     for (const role of Connection.roles) {
       for (const phase of phasesOf(role)) {
         for (const side of ["caller", "callee"] as const) {
@@ -245,7 +245,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection that ends after a Bye counts as left, and without a Bye as cut, whose reason the machine asks of its owner", () => {
+  it("a connection that ends after a Bye counts as left; without a Bye it counts as cut, and the machine asks its owner why", () => {
     const whyOf = (state: State) => {
       const { phase } = apply(state, { _tag: "End" })
       return phase._tag === "Closed" ? phase.why._tag : phase._tag
@@ -356,7 +356,7 @@ describe("The machine of a connection under random events", () => {
   })
 
   it.prop(
-    "a connection stops calls exactly once, as the first action of a step, and accepts no calls afterwards",
+    "a connection forbids new dialogs of this side exactly once, as the first action of a step, and accepts none afterwards",
     Anything,
     (given) => {
       const { state, steps } = play(given)
@@ -378,7 +378,7 @@ describe("The machine of a connection under random events", () => {
   )
 
   it.prop(
-    "a connection delivers a word, drops it, or ends with a violation, and drops no word that its table allows",
+    "a connection delivers a word, drops it, or ends with a violation, and drops no word that the table of words allows",
     Anything,
     (given) => {
       for (const { actions, before, event, owned } of play(given).steps) {
@@ -432,7 +432,7 @@ describe("The machine of a connection under random events", () => {
   )
 
   it.prop(
-    "a connection gives a dialog no answer after a Bye, and ends the dialogs of this side once",
+    "a connection delivers no answer to a dialog after a Bye, and ends the dialogs of this side once",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -445,13 +445,17 @@ describe("The machine of a connection under random events", () => {
     }
   )
 
-  it.prop("a closed connection has a reason, which is never a cut if the peer said Bye", Anything, (given) => {
-    const { phase } = play(given).state
-    if (phase._tag !== "Closed") return
-    assert.isDefined(phase.why)
-    if (phase.bye !== undefined) assert.notStrictEqual(phase.why._tag, "Cut")
-    else assert.notStrictEqual(phase.why._tag, "Left")
-  })
+  it.prop(
+    "a closed connection has a reason for its end, which is never `Cut` if the peer said Bye",
+    Anything,
+    (given) => {
+      const { phase } = play(given).state
+      if (phase._tag !== "Closed") return
+      assert.isDefined(phase.why)
+      if (phase.bye !== undefined) assert.notStrictEqual(phase.why._tag, "Cut")
+      else assert.notStrictEqual(phase.why._tag, "Left")
+    }
+  )
 })
 
 const tagsOf = (actions: ReadonlyArray<Connection.Action>) => actions.map(({ _tag }) => _tag)
@@ -467,7 +471,7 @@ describe("A connection in each of its phases", () => {
     ["Closed", false, true, false]
   ]
   for (const [phase, isOpen, isOver, accepts] of rows) {
-    it(`a connection in the phase ${phase} tells whether it is open, is over, and may still answer dialogs`, () => {
+    it(`a connection in the phase ${phase} tells whether it is open, whether it is over, and whether it accepts new dialogs`, () => {
       const state = inPhase("child", phase)
       assert.strictEqual(state.phase._tag, phase)
       assert.deepStrictEqual(
@@ -503,7 +507,7 @@ describe("The number of a dialog that the peer opens", () => {
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("a Start of the peer does not go straight to the owner before the connection has an owner, or while too many answers are unread", () => {
+  it("a Start of the peer goes straight to the connection's owner only once there is an owner, and while few answers are unread", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,

@@ -103,7 +103,7 @@ describe("The credit of one direction of a dialog", () => {
   )
 
   it.prop(
-    "a sender can send a chunk of any size once all chunks before it have been read",
+    "a sender may send a chunk of any size once the reader has read all chunks before it",
     { window: AnyWindow, events: Arbitrary.array(Arbitrary.schema(Event), { maxLength: 40 }), chunk: AnyChunk },
     ({ chunk, events, window }) => {
       const direction = new Direction(window)
@@ -114,7 +114,7 @@ describe("The credit of one direction of a dialog", () => {
     many
   )
 
-  it("in every small window, a sender can send a chunk of any size after any two chunks that have been read", () => {
+  it("in every small window, a sender may send a chunk of any size after any two chunks that the reader has read", () => {
     for (let items = 1; items <= 4; items++) {
       for (let bytes = 2; bytes <= 5; bytes++) {
         const chunks: Array<Chunk> = []
@@ -170,7 +170,7 @@ describe("The credit of one direction of a dialog", () => {
     many
   )
 
-  it("a chunk larger than half the window costs half the window, so two such chunks can be in flight", () => {
+  it("a chunk larger than half the window costs half the window, so two such chunks can be unread at once", () => {
     const direction = new Direction({ items: 8, bytes: 100 })
     assert.isTrue(direction.send({ items: 1, bytes: 1_000_000 }))
     assert.isTrue(direction.send({ items: 1, bytes: 51 }))
@@ -231,7 +231,7 @@ describe("The credit of one direction of a dialog", () => {
   })
 
   it.prop(
-    "a chunk of at most `largestChunk` items costs its number of items, and always fits into an unused window",
+    "a chunk of at most `largestChunk` items costs its number of items, and never more than the whole window",
     { window: AnyWindow },
     ({ window }) => {
       const largest = Credit.largestChunk(window)

@@ -491,7 +491,7 @@ describe("The caller's side of a dialog", () => {
 })
 
 describe("The caller's side of a dialog after the bound of its cancel", () => {
-  it("a dialog that was unanswered at the bound of its cancel stays unanswered, whatever its late last word is", () => {
+  it("a dialog that is unanswered at the bound of its cancel keeps this outcome, whatever last word comes later", () => {
     let state: Dialog.CallerState = Dialog.opening("call")
     for (const input of ["cancel", "elapsed", "<Error"] as const) {
       ;[state] = Dialog.callerStep(state, callerInputs[input])
@@ -799,7 +799,7 @@ describe("Both sides of a dialog over one connection", () => {
     )
 
   for (const kind of kinds) {
-    it(`in no order of the events of a short ${kind} does an honest side break a rule, or a caller wait for ever`, () => {
+    it(`in no order of the events of a short ${kind} does an honest side break a rule of the protocol, or a caller wait for ever`, () => {
       const seen = new Set<string>()
       const open = [new World(kind)]
       for (let world = open.pop(); world !== undefined; world = open.pop()) {
@@ -821,7 +821,7 @@ describe("Both sides of a dialog over one connection", () => {
     })
 
     it.prop(
-      `two honest sides of a ${kind} always end, settle exactly once, and see no violation`,
+      `two honest sides of a ${kind} always end, settle the dialog exactly once, and see no violation`,
       { script: script(wholeWire), order: script(lanes, 20) },
       ({ order, script }) => {
         const world = new World(kind)

@@ -105,7 +105,7 @@ describe("The encoding of words in an envelope", () => {
     })
   })
 
-  it("a greeting whose version is no record is malformed", () => {
+  it("a greeting is malformed if its version is no record", () => {
     const { code } = words.Hello
     for (const version of [null, "1.0", 7]) {
       const bytes = new Packr({ useRecords: false }).pack([
@@ -130,7 +130,7 @@ describe("The encoding of words in an envelope", () => {
     }
   })
 
-  it("fields that a newer minor version appends to a word are not read", () => {
+  it("a field that a newer minor version appends to a word is not read", () => {
     assert.strictEqual(verdict([0x94, 30, 5, 0xa1, 0x61, 0x81, 0xa1, 0x61, 0xc0]), "Message Ping")
   })
 
@@ -237,14 +237,14 @@ describe("The envelope of a hostile peer", () => {
     healthy()
   })
 
-  it("a map key that only resembles __proto__ is accepted as data", () => {
+  it("a map key that only resembles __proto__ is accepted as the key of data", () => {
     for (const key of ["a__proto__", "__proto_", "constructor", "toString"]) {
       assert.strictEqual(verdict(beside(0x81, ...text(key), 1)), "Message Ping")
     }
     assert.isUndefined(({} as Record<string, unknown>)["admin"])
   })
 
-  it("a frame that is cut off at any byte is a violation", () => {
+  it("a frame of a hostile peer that is cut off at any byte is a violation", () => {
     const message: Message = {
       _tag: "Start",
       dialog: 70_000,

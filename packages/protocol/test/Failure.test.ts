@@ -70,7 +70,7 @@ describe("The encoding of failures", () => {
       assert.deepStrictEqual(cross(failure), failure))
   }
 
-  it("the own properties and the parts of an error cross with its failure, and a failure without these fields is decoded as well", () => {
+  it("the own properties and the inner errors of an error cross in its failure, and a failure without these fields is decoded as well", () => {
     const full = { ...boxed, properties: { code: "ENOENT", at: [1, { deep: null }] }, parts: [boxed, boxed] }
     const failure = { _tag: "Defect", boxed: full, others: [full], ending: false } as const
     assert.deepStrictEqual(cross(failure), failure)
@@ -133,7 +133,7 @@ describe("The encoding of failures", () => {
     }
   })
 
-  it("the bytes of a failure tell whether the work of its call had begun", () => {
+  it("the bytes of a failure show, without being decoded, whether the work of its call had begun", () => {
     const refusals = failures.filter((failure) => Failure.isRefusal(Failure.encode(failure))).map(({ _tag }) => _tag)
     assert.deepStrictEqual(refusals, ["EndpointUnknown", "Busy", "ContractMismatch", "PayloadInvalid", "Lost"])
     const asked = { _tag: "Cancelled", by: root, reason: "", actor: root, path: [], others: [], ending: true } as const

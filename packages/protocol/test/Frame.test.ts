@@ -78,7 +78,7 @@ describe("The decoding of frames", () => {
   )
 
   it.prop(
-    "any bytes are decoded to whole frames and at most one violation, which do not depend on the chunks",
+    "any bytes are decoded to whole frames and at most one violation, however the bytes are cut into chunks",
     {
       parts: Arbitrary.array(
         Arbitrary.schema(Schema.Union([
@@ -118,7 +118,7 @@ describe("The decoding of frames", () => {
     })
   }
 
-  it("a frame of exactly the limit is accepted, and a frame of one byte more is refused by its length alone", () => {
+  it("a frame of exactly the limit of size is accepted, and a frame of one byte more is refused by its length alone", () => {
     assert.lengthOf(feed([framed(pattern(40))], 40).frames, 1)
     const { frames, state } = feed([framed(pattern(3)), header(41)], 40)
     assert.lengthOf(frames, 1)
@@ -167,7 +167,7 @@ const heads = [1, 5, 300, 49_148, 65_532, 65_533, 70_000]
 
 describe("An outbox of frames", () => {
   it.prop(
-    "an outbox gives out the frames that were put in, and never writes to bytes that it has given out",
+    "an outbox hands out the frames that were put into it, and never writes to bytes that it has handed out",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Union([
@@ -271,7 +271,7 @@ describe("An outbox of frames", () => {
     assert.isFalse(buffers.has(bufferOf(200_000)))
   })
 
-  it("an empty outbox gives out no bytes", () => {
+  it("an empty outbox hands out no bytes", () => {
     const outbox = new Frame.Outbox()
     assert.isTrue(outbox.isEmpty)
     assert.lengthOf(outbox.take(), 0)

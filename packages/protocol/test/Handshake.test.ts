@@ -101,7 +101,7 @@ describe("The handshake of a connection without a secret", () => {
       assert.deepStrictEqual(outline(config, words), expected))
   }
 
-  it("both sides of a handshake agree on the smaller frame limit and on the capabilities that both have", () => {
+  it("both sides of a handshake agree on the smaller of their frame limits, and on the capabilities that both have", () => {
     const ours = play(dialler, [welcome]).state
     const theirs = play(acceptor(), [hello]).state
     assert.deepStrictEqual(ours, {
@@ -114,7 +114,7 @@ describe("The handshake of a connection without a secret", () => {
     })
   })
 
-  it("a refusal for the version names both versions and a remedy, and comes before any refusal of the judge", () => {
+  it("a refusal for the protocol's version names both versions and a remedy, and comes before any refusal of the acceptor's judge", () => {
     const { sent } = play(acceptor(proofless), [{ ...hello, version: newer }])
     assert.deepStrictEqual(sent, [{
       _tag: "Refuse",
@@ -123,14 +123,14 @@ describe("The handshake of a connection without a secret", () => {
     }])
   })
 
-  it("a violation in the handshake names the word and the state of the handshake", () => {
+  it("a violation in the handshake names the wrong word and the state of the handshake", () => {
     assert.deepStrictEqual(play(acceptor(), [ping]).state, {
       _tag: "Violated",
       violation: { _tag: "HandshakeOrder", word: "Ping", state: "Listening" }
     })
   })
 
-  it("a dialler without the secret of the tree is told that it lacks the secret, and to dial from an actor of the tree", () => {
+  it("a dialler without the secret of the tree is told that it lacks this secret, and that it has to dial from an actor of the tree", () => {
     const { state } = play(dialler, [challenge])
     assert.deepStrictEqual(state, {
       _tag: "Refused",
@@ -152,7 +152,7 @@ describe("The handshake of a connection without a secret", () => {
   const Word = Schema.Literals(["hello", "welcome", "refuse", "ping", "challenge", "proof", "newer"])
 
   it.prop(
-    "each side of a handshake greets once at most after any words, says only allowed words, and ends for good",
+    "each side of a handshake greets at most once, says only allowed words, and stays in its final state, whatever words come",
     {
       side: Schema.Literals(["dialler", "acceptor", "judge"]),
       heard: Arbitrary.array(Arbitrary.schema(Word), { maxLength: 6 })

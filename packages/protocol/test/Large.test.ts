@@ -107,7 +107,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("a payload with large parts contains each large part once, unchanged, behind all other data", () => {
+  it("a payload with large parts contains each large text or large bytes once, unchanged, behind all other data", () => {
     const bytes = new Uint8Array(1_000_000).fill(9)
     const payload = encodeAgain(Schema.Struct({ bytes: Schema.Uint8Array, text: Schema.String }), {
       bytes,
@@ -117,7 +117,7 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(payload.subarray(payload.length - large.length), new TextEncoder().encode(large))
   })
 
-  it("G171: a large payload is read without a copy of its bytes, and bytes of a small payload are the reader's own", () => {
+  it("G171: a large payload is read without a copy of its bytes, and the bytes of a small payload are copied for its reader", () => {
     const payload = encodeAgain(Schema.Uint8Array, new Uint8Array(100_000).fill(1))
     assert.strictEqual(decode(Schema.Uint8Array, payload).buffer, payload.buffer)
     const small = encode(Schema.Uint8Array, Uint8Array.of(1, 2, 3))
@@ -131,7 +131,7 @@ describe("A payload with large parts", () => {
     assert.strictEqual(decode(Schema.Uint8Array, payload)[50_000], 1)
   })
 
-  it("G171: a payload with large parts carries small texts and bytes that look like the place of a large part", () => {
+  it("G171: a payload with large parts carries small texts and bytes that look like a place for a large part", () => {
     const place = Uint8Array.of(0xf7, 0x6c, 0x61, 0x72, 0, 0, 0, 0, 0, 0, 0, 5)
     const value = {
       texts: ["\u0000\u0000large:0:5", "\u0000\u0000large:", large],
@@ -141,7 +141,7 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(cross(schema, value), value)
   })
 
-  it("a large text with half of a surrogate pair is refused by the encoder, with its place in the value", () => {
+  it("the encoder refuses a large text with half of a surrogate pair, and its error names the text's place in the value", () => {
     const schema = Schema.Struct({ name: Schema.String, text: Schema.String })
     encode(schema, { name: "a", text: large })
     for (const value of [{ name: "a", text: `${large}\ud800` }, { name: "\ud800", text: large }]) {
@@ -151,7 +151,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("a value with a large text is refused with the reason if another part of the value does not match its schema", () => {
+  it("a value with a large text that matches its schema is refused, with the reason, if another part of the value does not match", () => {
     const schema = Schema.Struct({ n: Schema.Int, text: Text.check(Schema.isMaxLength(10 * large.length)) })
     encode(schema, { n: 1, text: large })
     const refused = Payload.faithful(schema).encode({ n: 0.5, text: large })
@@ -208,7 +208,7 @@ describe("The frame of a large payload", () => {
     return { codec, payload: written.value }
   }
 
-  it("G254: the frame of a large payload is given back when its texts have been read, and small bytes of the value stay intact", () => {
+  it("G254: the frame of a large payload is given back when its texts have been read, and the small bytes of the value stay intact", () => {
     const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
     const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
     const frame = arrived(payload)

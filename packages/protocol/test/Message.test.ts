@@ -12,7 +12,7 @@ describe("The table of the words of the protocol", () => {
     for (const code of codes) assert.isTrue(code > 0 && code < 128)
   })
 
-  it("words with data, and words that must stay behind data, are in the data lane; all other words are in the control lane", () => {
+  it("words with data, and words that must stay behind data, are in the data lane, and all other words are in the control lane", () => {
     assert.deepStrictEqual(where((word) => word.lane === "data"), ["Started", "Yield", "Stop", "Return", "Part", "Bye"])
   })
 

@@ -126,7 +126,7 @@ describe("The codec of payloads", () => {
     }
   })
 
-  it("a payload whose decoding decodes another payload of the same schema is decoded correctly", () => {
+  it("a payload is decoded correctly even if its decoding decodes another payload of the same schema", () => {
     const Inner = Schema.Struct({ name: Text, nested: Schema.NullOr(Schema.Uint8Array) })
     const inner = sent(Inner, { name: "inner", nested: null })
     // A schema that looks into a payload of its own kind while it is being read.
@@ -222,16 +222,16 @@ describe("The codec of unions whose members differ neither by a literal nor by t
       assert.deepStrictEqual(Payload.codec(schema).make(value), value)
     }
   })
-  it("a value of a union loses a field that no member has, as a value of a struct does", () => {
+  it("a field that no member of a union has is dropped from a value of the union, as an unknown field is from a struct's value", () => {
     assert.deepStrictEqual(cross(Schema.Union([Some, Other]), { a: 1, z: 2 } as { a: number }), { a: 1 })
   })
-  it("the missing fields of a value of a union get the defaults of its member", () => {
+  it("the missing fields of a union's value get the defaults of the union's member", () => {
     const Low = Schema.Struct({ a: Schema.Int, n: Schema.Int.pipe(Schema.withConstructorDefault(Effect.succeed(3))) })
     const schema = Schema.Union([Other, Low])
     assert.deepStrictEqual(Payload.codec(schema).make({ a: 1 }), { a: 1, n: 3 })
     assert.deepStrictEqual(cross(schema, { a: 1, n: 3 }), { a: 1, n: 3 })
   })
-  it("a missing field whose schema is a union with a default gets this default", () => {
+  it("a missing field of a struct whose schema is a union with a default gets this default", () => {
     const nested = Nested.pipe(Schema.withConstructorDefault(Effect.succeed({ a: 3 })))
     const { make } = Payload.codec(Schema.Struct({ must: nested, may: Schema.optionalKey(nested) }))
     assert.deepStrictEqual(make({}), { must: { a: 3 }, may: { a: 3 } })
@@ -257,17 +257,17 @@ describe("The codec of unions whose members differ neither by a literal nor by t
     const inStruct = Schema.Struct({ of: Nested }).pipe(Schema.withDecodingDefaultKey(Effect.succeed({ of: { a: 9 } })))
     assert.deepStrictEqual(cross(Schema.Struct({ in: inStruct }), { in: { of: value } }), { in: { of: value } })
   })
-  it("a value that matches no member of a union is refused by the encoder, with its place", () => {
+  it("the encoder refuses a value that matches no member of a union, and its error names the value's place", () => {
     const encoded = Payload.codec(Schema.Struct({ of: Schema.Union([Some, Other]) })).encode({ of: { a: "1" } })
     assert(!encoded.ok)
     assert.match(encoded.issue, /Expected number\n {2}at \["of"\]\["a"\]/)
   })
-  it("a value that fails the check of its union is refused by the encoder and by the decoder", () => {
+  it("the encoder and the decoder refuse a value that fails the check of its union", () => {
     const checked = unions["unions with a check"]!
     assert.isFalse(Payload.codec(checked).encode({ a: 7 }).ok)
     assert.isFalse(Payload.codec(checked).decode(sent(unions["structs of which one has more"]!, { a: 7 })).ok)
   })
-  it("a value of a union that contains itself is refused by the encoder with its place", () => {
+  it("the encoder refuses a union's value that contains itself, and its error names the place", () => {
     const value: { in: unknown } = { in: null }
     value.in = { nest: value }
     const encoded = Payload.codec(Nest).encode(value)
@@ -301,19 +301,19 @@ describe("The codec of a schema whose values cannot cross", () => {
     ]
   ]
   for (const [what, schema, issue] of refused) {
-    it(`G116: ${what} in a schema is found before a value exists, and the codec of the schema refuses every value`, () => {
+    it(`G116: ${what} in a schema is found before the schema has encoded any value, and the codec of the schema refuses every value`, () => {
       assert.strictEqual(Payload.refusal(schema), issue)
       assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
       assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
     })
   }
-  it("G116: a symbol of this process in a schema is found before a value exists", () => {
+  it("G116: a symbol of this process in a schema is found before the schema has encoded any value", () => {
     assert.strictEqual(
       Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
     )
   })
-  it("G116: a suspended schema is not inspected before its first use, and at its first use its codec refuses the values that cannot cross", () => {
+  it("G116: a suspended schema is not inspected before its first use, and from then on its codec refuses the values that cannot cross", () => {
     const Late = Schema.Struct({ of: Schema.suspend((): typeof Opaque => Opaque) })
     assert.isUndefined(Payload.refusal(Late))
     assert.deepStrictEqual(Payload.codec(Late).encode({ of: new Handle() }), {
@@ -336,7 +336,7 @@ describe("The codec of a schema whose values cannot cross", () => {
     assert.isTrue(codec.encode({ of: "a" }).ok)
     assert.deepStrictEqual(cross(Late, { of: "a" }), { of: "a" })
   })
-  it("an instance crosses if its schema declares a codec for it", () => {
+  it("an instance of a class crosses if its schema declares a codec for it", () => {
     class Metre {
       readonly length: number
       constructor(length: number) {
@@ -408,7 +408,7 @@ const has3 = (value: unknown): boolean =>
 
 describe("The codec of a chunk with items that do not match", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
-    it(`G129: a chunk of ${name} is decoded item by item, and gives of an invalid item what the peer sent`, () => {
+    it(`G129: a chunk of ${name} is decoded item by item, and an invalid item is given as the data that the peer sent`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
       const chunks = Payload.chunks(schema)
       isLax = true
@@ -436,7 +436,7 @@ describe("The codec of a chunk with items that do not match", () => {
     })
   }
 
-  it("G129: a chunk that was encoded by another schema is decoded to no items", () => {
+  it("G129: a chunk that another schema has encoded is decoded to no items", () => {
     const chunks = Payload.chunks(Schema.Struct({ a: Schema.String }))
     for (const bytes of [[], [1], [3, 1, 2, 255], [0, 0, 0, 0]]) {
       assert.isUndefined(chunks.decodeEach(new Uint8Array(bytes)))
@@ -444,7 +444,7 @@ describe("The codec of a chunk with items that do not match", () => {
   })
 
   it.prop(
-    "G129: any bytes are decoded to items or to none, and cause no exception",
+    "G129: any bytes are decoded to items or to no items, and cause no exception",
     { bytes: Schema.Uint8Array },
     ({ bytes }) => {
       const each = Payload.chunks(Tree).decodeEach(bytes)
@@ -488,12 +488,12 @@ describe("The codec of payloads when the contracts of the two sides differ", () 
 })
 
 describe("The errors of the codec of payloads", () => {
-  it("a value that does not match its schema is refused by the encoder, with its place", () => {
+  it("the encoder refuses a value that does not match its schema, and its error names the place in the value", () => {
     const encoded = Payload.codec(Schema.Struct({ n: Schema.Int })).encode({ n: 1.5 })
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
   })
 
-  it("a check that throws is reported by the encoder and the decoder, with the error's message or its name and fields", () => {
+  it("a check of a schema that throws is reported by the encoder and the decoder, with the error's message or its name and fields", () => {
     const throwing = (error: Error) =>
       Text.check(Schema.makeFilter(() => {
         throw error
@@ -539,7 +539,7 @@ describe("The errors of the codec of payloads", () => {
   /** The same values without prototypes that an arbitrary may have given them. */
   const plain = <A>(value: A): A => structuredClone(value)
   for (const [name, value] of Object.entries(notJson)) {
-    it(`${name} in the place of Schema.Unknown or Schema.Any is refused by the encoder, with its place`, () => {
+    it(`the encoder refuses ${name} in the place of Schema.Unknown or Schema.Any, and its error names the place`, () => {
       const issueOf = (schema: Data, value: unknown) => {
         const encoded = Payload.codec(schema).encode(value)
         return encoded.ok ? "crossed" : encoded.issue
@@ -554,7 +554,7 @@ describe("The errors of the codec of payloads", () => {
       )
     })
   }
-  it("a value in the place of Schema.Unknown is also checked inside a suspended schema", () => {
+  it("a value in the place of Schema.Unknown is also checked for JSON inside a suspended schema", () => {
     const Hidden = Schema.Struct({ any: Schema.Unknown })
     const S = Schema.Struct({ inner: Schema.suspend((): Schema.Codec<typeof Hidden.Type> => Hidden) })
     const encoded = Payload.codec(S).encode({ inner: { any: new Date(0) } })
@@ -597,7 +597,7 @@ describe("The errors of the codec of payloads", () => {
     }
     assert.instanceOf(cross(Schema.Union([Point, Schema.Unknown]), new Point({ x: 1 })), Point)
   })
-  it("an optional field of Schema.Unknown may be missing", () => {
+  it("an optional field with the schema Schema.Unknown may be missing in a value", () => {
     assert.deepStrictEqual(cross(Loose, { must: 1 }), { must: 1 })
     assert.deepStrictEqual(cross(Loose, { must: 1, maybe: undefined }), { must: 1, maybe: undefined })
   })
@@ -628,12 +628,12 @@ describe("The errors of the codec of payloads", () => {
       }]
     ]
     for (const [name, schema, make, tie] of kinds) {
-      it(`${name} with 20,000 levels are refused by the encoder, with the place of the deepest level`, () => {
+      it(`the encoder refuses ${name} with 20,000 levels, and its error names the place of the deepest level`, () => {
         const encoded = Payload.codec(schema).encode(make(20_000))
         assert(!encoded.ok)
         assert.match(encoded.issue, /^Expected a value of fewer levels\n {2}at \[.*… \(\d+ steps\)$/)
       })
-      it(`${name} that contain themselves are refused by the encoder, with their place`, () => {
+      it(`the encoder refuses ${name} that contain themselves, and its error names the place`, () => {
         const value = make(10)
         tie(value)
         const encoded = Payload.codec(schema).encode(value)
@@ -738,7 +738,7 @@ describe("The memory into which payloads are encoded", () => {
   })
 })
 
-describe("The codec of payloads compared with simpler encodings (docs/decisions/0002-payload-codec.md)", () => {
+describe("The codec of payloads compared with other encodings of Effect (docs/decisions/0002-payload-codec.md)", () => {
   const arrives = (way: string, schema: Data, value: unknown): boolean => {
     try {
       const arrived = ways[way]!(schema, value)
@@ -784,7 +784,7 @@ describe("The codec of payloads compared with simpler encodings (docs/decisions/
 describe("The codec of payloads of a program's users", () => {
   const text = Payload.faithful(Schema.Struct({ before: Schema.String, text: Schema.String }))
 
-  it("a codec of users' payloads refuses text with half of a surrogate pair at any place, and accepts U+FFFD", () => {
+  it("a codec of users' payloads refuses text with half of a surrogate pair anywhere in a value, and accepts U+FFFD", () => {
     for (const [before, bad] of [["", "\ud800"], ["ï", "a\udc00b"], ["�", "\ud800"]] as const) {
       assert.isFalse(text.encode({ before, text: bad }).ok, JSON.stringify(bad))
     }

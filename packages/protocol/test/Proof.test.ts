@@ -186,7 +186,7 @@ describe("The handshake of a tree with a secret", () => {
     })
   }
 
-  it("a refusal for the secret says which side has to change its settings, and shows neither secret, mac nor nonce", () => {
+  it("a refusal because of the secret says which side has to change its settings, and shows neither secret, mac nor nonce", () => {
     const { a } = converse(dialler(foreign), acceptor(ours))
     assert.deepStrictEqual(a.last, {
       _tag: "Refuse",
@@ -250,7 +250,7 @@ describe("The handshake of a tree with a secret", () => {
     })
   }
 
-  it("a Proof after the connection is open is a violation", () => {
+  it("a Proof that comes after the connection is open is a violation", () => {
     const { a, d } = converse(dialler(ours), acceptor(ours))
     a.hear(find(d, "Proof"))
     assert.strictEqual(a.end, "Violated")
@@ -274,14 +274,14 @@ describe("The handshake of a tree with a secret under attack", () => {
     }
   }
 
-  it("a repeated proof of a member opens no second connection", () => {
+  it("a stranger that repeats the proof of a member of the tree opens no second connection", () => {
     const { hello, proof } = honest()
     const { a } = asking(hello)
     a.hear(proof)
     assert.strictEqual(a.end, "Refused by us: proof")
   })
 
-  it("a repeated proof of an acceptor is refused by a later dialler", () => {
+  it("a later dialler refuses the proof of an acceptor that a stranger repeats", () => {
     const { asked, welcome } = honest()
     const d = new Side(dialler(ours))
     d.hear(asked)
@@ -296,14 +296,14 @@ describe("The handshake of a tree with a secret under attack", () => {
     assert.strictEqual(d.end, "Refused by us: proof")
   })
 
-  it("a proof of an acceptor is not accepted as the proof of a dialler, even with the same nonces and actors", () => {
+  it("a dialler's proof is not replaced by an acceptor's proof, even with the same nonces and actors", () => {
     const { hello } = honest()
     const { a, challenge } = asking(hello)
     a.hear({ _tag: "Proof", proof: proofBy("acceptor", ours, hello, challenge) })
     assert.strictEqual(a.end, "Refused by us: proof")
   })
 
-  it("a proof for one connection is refused on another connection that is open at the same time", () => {
+  it("a proof that was made for one connection is refused on another connection that is open at the same time", () => {
     const d1 = new Side(dialler(ours))
     const d2 = new Side(dialler(ours))
     const one = asking(find(d1, "Hello"))
@@ -315,7 +315,7 @@ describe("The handshake of a tree with a secret under attack", () => {
     assert.deepStrictEqual([one.a.end, two.a.end], ["Refused by us: proof", "Refused by us: proof"])
   })
 
-  it("a member's proof that a stranger passes on to another acceptor is refused", () => {
+  it("an acceptor refuses the proof that a member made for another acceptor and that a stranger passes on", () => {
     const victim = acceptor(ours)
     const d = new Side(dialler(ours, { to: "uuid-dead" }))
     const { a, challenge } = asking(find(d, "Hello"), { welcome: victim.welcome })
@@ -348,7 +348,7 @@ describe("The handshake of a tree with a secret under attack", () => {
     assert.strictEqual(tried((proof) => proof), "Open")
   })
 
-  it("a wrong proof is compared up to its last byte, whatever the position of its first wrong byte is", () => {
+  it("a wrong proof is compared up to its last byte, whichever of its bytes is the first wrong byte", () => {
     const hello = find(new Side(dialler(ours)), "Hello")
     for (const wrong of [0, 15, 31]) {
       const { a, challenge } = asking(hello)
@@ -438,7 +438,7 @@ const word = (
 
 describe("The handshake of a tree with a secret under random events", () => {
   it.prop(
-    "an acceptor with a secret opens its connection at most once and only after the right proof, and calls its judge only then",
+    "an acceptor with a secret opens its connection at most once, only after the right proof, and calls its judge only after this proof",
     { talk: Talk },
     ({ talk }) => {
       let judged = 0
@@ -547,7 +547,7 @@ describe("The handshake of a tree with a secret under random events", () => {
     )
 
   it.prop(
-    "two handshakes with different nonces, actors, roles or bindings have different bytes under their proofs",
+    "two handshakes with different nonces, actors, roles or bindings make their proofs over different bytes",
     { part: Arbitrary.schema(Part), side: Schema.Literals(["dialler", "acceptor"]) },
     ({ part, side }) => {
       const written = transcript(side, part)

@@ -198,7 +198,7 @@ describe("The machine of an actor's connections to its peers", () => {
   )
 
   it.prop(
-    "the end of an actor ends all its dials, and each caller that waits for a connection is told once",
+    "the end of an actor ends all its dials, and each caller that waits for a connection is told of the end once",
     Moves,
     ({ moves }) => {
       const world = new World()
@@ -237,7 +237,7 @@ describe("The machine of an actor's connections to its peers", () => {
     assert.isUndefined(world.sides.b.open)
   })
 
-  it("the dial of the actor with the smaller uuid becomes the connection when two actors dial each other at once", () => {
+  it("of two dials that two actors make to each other at once, the dial of the actor with the smaller uuid becomes the connection", () => {
     const world = new World()
     const { a, b } = world.sides
     for (const side of [a, b]) side.want()
@@ -277,7 +277,7 @@ describe("The machine of an actor's connections to its peers", () => {
     assert.deepStrictEqual(play(...came, { _tag: "Welcomed", peer, connection: 2 }), ["CloseStale", "Serve"])
   })
 
-  it("an actor admits no child, no actor with its own uuid, and at its end no peer at all", () => {
+  it("an actor admits no child, no actor with its own uuid, and no peer while the actor is ending", () => {
     const state = Rendezvous.initial<Wire, Wire>("a")
     const judged = (uuid: string, role: "peer" | "child", given = state) =>
       Rendezvous.judge(given, { actor: { name: "", uuid, pid: 1 }, role }, () => true)?.reason
@@ -369,7 +369,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })
 
-  it("a dial that fails after its refusal as a duplicate, or after its end, has no effect", () => {
+  it("the failure of a dial that was refused as a duplicate, or that has ended, has no effect", () => {
     const duplicate = after(wanted, connected, { _tag: "RefusedAsDuplicate", peer: "b" }, failed)
     assert.deepStrictEqual(duplicate, { link: "Duplicate", actions: [] })
     const open = after(wanted, connected, { _tag: "Welcomed", peer: "b", connection: 1 }, failed)
@@ -377,7 +377,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(failed), { link: undefined, actions: [] })
   })
 
-  it("a stranger that is refused is reported once, and keeps its connection until it has read the reason", () => {
+  it("a stranger that is refused is reported once, and keeps its connection until it has read the reason of the refusal", () => {
     const came = { _tag: "StrangerCame", stranger: 1 } as const
     const refused = { _tag: "StrangerRefused", stranger: 1, reason: "no proof" } as const
     const report = { _tag: "ReportStranger", reason: "no proof" } as const

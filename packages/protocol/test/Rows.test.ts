@@ -70,7 +70,7 @@ describe("The generated code for lists of rows", () => {
     expectSame(Inside, inside, { rows: value })
   })
 
-  it("G262: lists of any number of rows cross by generated code, also when an arena becomes full", () => {
+  it("G262: lists of any number of rows are encoded and decoded by generated code, also when an arena becomes full", () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, id) => ({
         ...row,
@@ -91,7 +91,7 @@ describe("The generated code for lists of rows", () => {
     for (const [bytes, before] of held) assert.deepStrictEqual([...bytes.subarray(0, 5000)], before)
   })
 
-  it("G262: a value of another form than rows is encoded or refused in the same way with and without generated code", () => {
+  it("G262: a value that is no list of plain rows is encoded or refused in the same way with and without generated code", () => {
     const cold = Payload.codec(Rows)
     class Instance {
       readonly id = 1
@@ -149,7 +149,7 @@ describe("The generated code for lists of rows", () => {
     assert.isFalse(less.ok)
   })
 
-  it("a row whose accessor encodes another row is encoded correctly, and so is the other row", () => {
+  it("a row whose accessor encodes another row is encoded correctly, and the other row is encoded correctly as well", () => {
     let inner: unknown
     const odd = {
       ...row,
@@ -175,7 +175,7 @@ describe("The generated code for lists of rows", () => {
     }
   })
 
-  it("G262: rows cross on a platform that allows no generated code", () => {
+  it("G262: rows are encoded and decoded on a platform that allows no generated code", () => {
     vi.stubGlobal("Function", () => {
       throw new Error("code generation from strings is disallowed")
     })
@@ -186,7 +186,7 @@ describe("The generated code for lists of rows", () => {
     }
   })
 
-  it("generated code for rows is used after a number of uses of their codec", () => {
+  it("code for the rows of a schema is generated after the codec of the schema has been used often", () => {
     const made = vi.fn(globalThis.Function)
     vi.stubGlobal("Function", made)
     try {

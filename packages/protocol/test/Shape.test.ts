@@ -4,7 +4,7 @@ import { mayBeDeep, textIssue } from "@furrow/protocol/internal/Shape"
 describe("The search for values that are too deep or contain themselves", () => {
   const objects = (count: number) => Array.from({ length: count }, () => ({}))
 
-  it("a search for deep values takes at most as many steps as the value has bytes, and reports a value as possibly deep at this limit", () => {
+  it("the search for too deep values takes at most as many steps as a value has bytes, and then reports the value as possibly deep", () => {
     // Two steps for each object, and one for the list.
     assert.deepStrictEqual([300, 301].map((count) => mayBeDeep(objects(count), 600)), [false, true])
   })
@@ -19,7 +19,7 @@ describe("The search for values that are too deep or contain themselves", () => 
     assert.match(textIssue(value, () => ({})) ?? "", /half of a surrogate pair\n {2}at \["text"\]/)
   })
 
-  it("a value that occurs in two places of another value is visited once", () => {
+  it("the search for half of a surrogate pair visits a value once that occurs in two places of another value", () => {
     let looks = 0
     const shared = {
       get text() {

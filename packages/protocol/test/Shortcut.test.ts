@@ -140,9 +140,9 @@ const Alike = Schema.Struct({
   pid: Schema.Literals([1, 2, 200])
 })
 
-describe("The kept tokens of actor ids", () => {
+describe("The kept msgpack tokens of actor ids", () => {
   it.prop(
-    "each word of a series keeps its own actor id, although the codec keeps the tokens of earlier ids",
+    "each word in a series of words keeps its own actor id, although the codec keeps the msgpack tokens of earlier actor ids",
     {
       messages: Arbitrary.array(
         word("Cancel", { dialog: Whole, by: Alike, reason: Schema.Literal("r"), deadline: Whole }),
@@ -259,7 +259,7 @@ const left: ReadonlyArray<Message> = [
   }))
 ]
 
-describe("The words of the hand-written codec", () => {
+describe("The words that the hand-written codec encodes", () => {
   it("the hand-written codec of calls encodes and decodes its words up to each bound of their numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
@@ -270,7 +270,7 @@ describe("The words of the hand-written codec", () => {
     }
   })
 
-  it("a word whose number or text exceeds its bound is left by the hand-written codec to the general encoder and decoder", () => {
+  it("the hand-written codec leaves a word to the general codec if a number or text of the word exceeds its bound", () => {
     for (const message of left) {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
@@ -287,8 +287,8 @@ describe("A Start without a number", () => {
   })
 })
 
-describe("A text with letters beyond ASCII", () => {
-  it("a text with a letter beyond ASCII is left by the hand-written codec to the general encoder and decoder", () => {
+describe("A word with letters beyond ASCII", () => {
+  it("the hand-written codec leaves a text with a letter beyond ASCII to the general encoder and decoder", () => {
     const start: Message = {
       _tag: "Start",
       dialog: 1,

@@ -94,13 +94,13 @@ describe("Values that are encoded without a copy", () => {
     })
   }
 
-  it("G261: a list or a text does not count as a struct without fields", () => {
+  it("G261: a list or a text is not taken for a struct without fields, whose value is encoded without a copy", () => {
     const { isMade } = Payload.codec(Schema.Array(Schema.Struct({ note: Schema.optionalKey(Schema.String) })))
     for (const other of [[], "text", 5, null]) assert.isFalse(isMade([{}, other]))
     assert.isTrue(isMade([{}, { note: "n" }]))
   })
 
-  it("G261: every input of a schema with a default is passed through the schema's make", () => {
+  it("G261: the schema's function `make` gets every input of a struct with a default for an optional key", () => {
     const { isMade } = Payload.codec(Schema.Struct({ n: Schema.optionalKey(made) }))
     assert.isFalse(isMade({}))
     assert.isFalse(isMade({ n: 1 }))
@@ -120,7 +120,7 @@ describe("Values that are encoded without a copy", () => {
     ["a recursive schema", Schema.Struct({ of: Schema.suspend((): Schema.Codec<string> => Schema.String) }), { of: "" }]
   ]
   for (const [name, schema, input] of others) {
-    it(`G261: every input of a schema with ${name} is passed through the schema's make`, () => {
+    it(`G261: the schema's function \`make\` gets every input of a schema with ${name}`, () => {
       assert.isFalse(Payload.codec(schema).isMade(input))
       assert.isFalse(Payload.faithful(Schema.Struct({ of: Schema.Array(schema) }) as Data).isMade({ of: [input] }))
     })

@@ -11,18 +11,18 @@ import * as Rest from "./restChecks.ts"
 import type { Result } from "./Run.ts"
 import * as Streams from "./streamChecks.ts"
 
-/** G1, G7, G12, G13, G72: no call hangs, no actor is left over, and no handler goes on after the end of a run. */
+/** G1, G7, G12, G13, G72: at the end of a run, no call hangs, no actor is left, and no handler still runs. */
 const comesToRest: Check = ({ run }) => [
   ...Simulation.problems(run)
 ]
 
-/** G7: every call that was made in a program gets an answer. */
+/** G7: every call that a random program has made gets an answer. */
 const answersAll: Check = ({ of }) => {
   const answered = new Set(of("Answered").map(({ key }) => key))
   return of("Called").filter(({ key }) => !answered.has(key)).map(({ key }) => `${key} was called and never answered`)
 }
 
-/** G10, G155: a handler runs once for each call, also where the runtime repeats parts of the call. */
+/** G10, G155: a handler runs once for each call, even if the runtime sends parts of the call again. */
 const runsOnce: Check = ({ of }) => {
   const seen = new Set<number>()
   return of("Began").flatMap(({ actor, key }) => {
@@ -74,13 +74,13 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
     if (hurtAt(start.actor) < Infinity || hurtAt(called.get(key) ?? "") < Infinity || at - since >= bound) return []
-    // A handler that had not begun when its caller went on, and begins later, is a fault.
+    // A handler that begins only after its caller has gone on is a fault.
     if (indexOf(start) > indexOf(event)) return [`${key} began in ${start.actor} after its caller had gone`]
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
   })
 }
 
-/** G78, G144: a call fails with `ActorLost` only if a step has killed, stopped or cut off its actor. */
+/** G78, G144: a call fails with `ActorLost` only if a step has killed, stopped or cut off the called actor. */
 const isNotLost: Check = ({ isHurt, of }) => {
   const called = new Map(of("Called").map((event) => [event.key, event]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -103,7 +103,7 @@ const hasNotBegun: Check = ({ of }) => {
   )
 }
 
-/** The checks that compare events of the whole history of a run. */
+/** The checks that need the events of a whole history. */
 const decided: Readonly<Record<string, Check>> = {
   comesToRest,
   answersAll,
@@ -117,11 +117,11 @@ const decided: Readonly<Record<string, Check>> = {
   ...Owners
 }
 
-/** Returns the faults that a step recorded while the program ran, for the check with the given name. */
+/** Returns the faults that steps recorded for one check, by its name, while the random program ran. */
 const comparedAs = (name: string): Check => ({ of }) =>
   of("Wrong").filter(({ check }) => check === name).map(({ text }) => text)
 
-/** All checks of a history by their names. */
+/** All checks of a history, by the names of the checks. */
 export const checks: Readonly<Record<string, Check>> = Object.fromEntries(
   [...new Set([...Object.keys(decided), ...compared])].map((name): [string, Check] => {
     const own = decided[name]

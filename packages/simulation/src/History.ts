@@ -8,11 +8,14 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 
-/** The end of a call or of a handler, in words that checks can compare. */
+/** The way in which a call or a handler ended, in words that checks can compare. */
 export interface How {
-  /** Words such as "ok", "interrupted", "Fail ActorLost" or "Die Error", each of which an end has at most once. */
+  /**
+   * Words about the end of a call, such as "ok", "interrupted", "Fail ActorLost" or "Die Error"; no word occurs
+   * twice.
+   */
   readonly words: ReadonlyArray<string>
-  /** The field `began` of the first typed error in the exit of a call. */
+  /** The field `began` of the first typed error in the Cause of a failed call. */
   readonly began?: string | undefined
   readonly reason?: string | undefined
   readonly by?: string | undefined
@@ -39,13 +42,16 @@ export type Event =
   | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
   /** A reader has read the item with this number from a stream. */
   | { readonly _tag: "Read"; readonly key: number; readonly reader: string; readonly item: number }
-  /** A reader was told that a stream of `count` items has ended, after the reader had read it to its end. */
+  /** A reader was told that its stream of `count` items has ended, after the reader had read all items. */
   | { readonly _tag: "Completed"; readonly key: number; readonly reader: string; readonly count: number }
   | { readonly _tag: "Wrote"; readonly key: number; readonly item: number; readonly window: number }
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
-  /** The connection of an actor, which `wires.ts` names, is held for `millis` milliseconds, so that no bytes pass. */
+  /**
+   * A step holds the connection of an actor for `millis` milliseconds, so that no bytes pass; `wires.ts` names the
+   * connection.
+   */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
     readonly _tag: "Ending"
@@ -59,26 +65,26 @@ export type Event =
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }
-  /** The random program has done nothing for a while, so that all work that ends by itself has ended. */
+  /** The random program has been silent for a while, so that all work that ends by itself has ended. */
   | { readonly _tag: "Rests" }
-  /** The number of open dialogs between the root and an actor after every call of the program. */
+  /** The number of open dialogs between the root and an actor after the last call of the random program. */
   | { readonly _tag: "Open"; readonly actor: string; readonly dialogs: number }
-  /** A handler saw that a service it uses was released before the handler had ended. */
+  /** A handler saw the release of a service that it uses, before the handler had ended. */
   | { readonly _tag: "UsedReleased"; readonly key: number; readonly what: string }
   | { readonly _tag: "Holds"; readonly key: number; readonly name: string }
   | { readonly _tag: "LetGo"; readonly key: number; readonly name: string }
   | { readonly _tag: "Logged"; readonly actor: string; readonly key: number; readonly line: number }
   | { readonly _tag: "Opened"; readonly name: string }
   | { readonly _tag: "Shut"; readonly name: string }
-  /** A holder has a shared actor from this event until its event `Unshares`. */
+  /** A holder has a share of a shared actor from this event until its event `Unshares`. */
   | { readonly _tag: "Shares"; readonly key: number; readonly name: string; readonly uuid: string }
   | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
-  /** An actor plays a role from this event on, because its main program has begun. */
+  /** An actor plays a role from this event on, because its `main` has begun. */
   | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
   /** A worker of a pool has begun or finished a task of a group. */
   | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }
   | { readonly _tag: "Worked"; readonly key: number; readonly group: string; readonly worker: string }
-  /** A watcher of the registry was told of an actor. */
+  /** A watcher of the registry was told that an actor has come or gone. */
   | {
     readonly _tag: "Seen"
     readonly watcher: number
@@ -86,9 +92,9 @@ export type Event =
     readonly uuid: string
     readonly name: string
   }
-  /** A stream fails on purpose after it has sent this number of items. */
+  /** A stream fails on purpose after it has sent `count` items. */
   | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
-  /** A caller was not told of a cleanup that died during its call. */
+  /** A caller was not told that a cleanup had died during its call. */
   | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
   /** A call that was made with a deadline has ended. */
   | {
@@ -98,10 +104,10 @@ export type Event =
     readonly millis: number
     readonly within: number
   }
-  /** A step compared two values while the program ran, and found a fault for the named check. */
+  /** A step compared two values while the random program ran, and found a fault for the check that the event names. */
   | { readonly _tag: "Wrong"; readonly check: Compared; readonly text: string }
 
-/** Checks whose faults are found by steps while the program runs. */
+/** The checks whose faults are found by steps while the random program runs. */
 export const compared = [
   "comesToRest",
   "readsInOrder",
@@ -128,8 +134,8 @@ export type Recorder = (event: Timed) => void
 export const fileVariable = "FURROW_SIMULATION_HISTORY"
 
 /**
- * The recorder appends each event to the history's file as one line, at once. A kill of a process removes no line of
- * the history, and the lines are in the order of their events.
+ * The recorder appends each event to the history's file as one line, at once. A killed process takes no line of the
+ * history with it, and the lines are in the order of their events.
  */
 export const fileRecorder = (file: string): Recorder => (event) => Fs.appendFileSync(file, `${JSON.stringify(event)}\n`)
 

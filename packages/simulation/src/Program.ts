@@ -1,6 +1,7 @@
 /**
- * Random programs over the public API, as data. Every field of a random program is a number or a word, and 0 is the
- * simplest number. A random program of simple fields stays valid when shrinking removes parts of the program.
+ * Generates random programs over the public API of Furrow, as data. Every field of a random program is a number or a
+ * word, and the number 0 is the simplest choice. A random program of simple fields stays valid when shrinking removes
+ * parts of the program.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
@@ -94,8 +95,8 @@ export interface Program {
    */
   readonly schedule: number
   /**
-   * Ranges of random choices that the scheduler does not make, because shrinking has found that the failure does not
-   * need them.
+   * Ranges of random choices that the scheduler leaves out, because the failure occurs without these choices, as
+   * shrinking has found.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]>
   readonly actors: number
@@ -103,7 +104,7 @@ export interface Program {
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The weight with which each kind of step is chosen for a random program. */
+/** The weight of each kind of step, with which the kind is chosen for a random program. */
 const weights: Readonly<Record<Kind, number>> = {
   run: 6,
   stream: 6,
@@ -173,8 +174,8 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /**
- * The kinds of steps that kill, stop or cut off an actor. Every second random program contains no step that harms an
- * actor, so that its calls get further.
+ * The kinds of steps that kill, stop or cut off an actor. Every second random program has no step that harms an
+ * actor, so that the calls of this program get further.
  */
 export const hurting: ReadonlySet<Kind> = new Set<Kind>([
   "kill",
@@ -213,7 +214,7 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
   }
 }
 
-/** Returns a random program as a short text. */
+/** Returns a random program as a short text for people. */
 export const show = ({ actors, calm = [], owner, schedule, steps }: Program): string =>
   [
     `${actors} actor(s) in a ${owner}, schedule ${schedule}`,

@@ -35,21 +35,24 @@ export interface Result {
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   /**
-   * Milliseconds that are added to every bound of a check. By default the additional milliseconds of each bound are
+   * Milliseconds that are added to every bound that a check compares. By default, the additional milliseconds are
    * those that virtual time needs.
    */
   readonly slackMillis?: number | undefined
 }
 
-/** Milliseconds after the last step of a random program, after which calls that are still open are interrupted. */
+/**
+ * Milliseconds after the last step of a random program, at the end of which calls that are still open are
+ * interrupted.
+ */
 const patienceMillis = 2_000
-/** Milliseconds in which an actor may end by itself, before its owner ends it. */
+/** Milliseconds for which an actor may end by itself, before its owner ends it. */
 const exitPatienceMillis = 8_000
 
-/** Faults of connections that a program asks for. */
+/** Functions by which the steps of a random program cause faults of connections, transports and log sinks. */
 export interface Hooks extends Pick<Stage, "breakConnection" | "unplug" | "spoilLogs"> {
   /**
-   * Milliseconds that calls which end by themselves have in addition to their bound. By default calls that end by
+   * Milliseconds that calls which end by themselves may take in addition to their bound. By default calls that end by
    * themselves get no additional time, because virtual time is never late.
    */
   readonly extraMillis?: number
@@ -113,7 +116,7 @@ const body = (program: Program, hooks: Hooks) =>
     }
   })
 
-/** Wraps a connection so that its functions throw once its actor is marked as broken. */
+/** Wraps a connection so that each write throws once its actor is marked as broken. */
 export const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
   ...process,
   connection: {
@@ -126,8 +129,8 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
 })
 
 /**
- * Runs a random program in its owner. The owner of a random program is a nursery or a Scope, and the death of an actor
- * does not interrupt a Scope.
+ * Runs a random program in its owner. The owner of a random program is a nursery or a Scope; the death of an actor
+ * interrupts only a nursery.
  */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
@@ -159,7 +162,10 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
       })
   )
 
-/** The function `around` wraps the connection between each actor and its parent. */
+/**
+ * The function `around` may wrap the process handle of each actor, and with it the connection between the actor and
+ * its parent.
+ */
 export const run = (
   program: Program,
   around: (process: ProcessHandle) => ProcessHandle = (process) => process

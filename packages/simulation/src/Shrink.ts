@@ -1,15 +1,15 @@
 /**
- * Makes a failing program smaller as long as the same check still fails: removes steps, then actors, and then lowers
- * numbers.
+ * Makes a failing random program smaller as long as the same check still fails: removes steps, then actors, and then
+ * lowers numbers.
  *
- * A smaller program runs under another schedule, so each candidate for a smaller program is tried with several seeds.
- * In the end shrinking simplifies the schedule: the scheduler makes no random choices in halves of the run, then in
+ * A smaller random program runs under another schedule, so each smaller program is tried with several seeds. In the
+ * end shrinking simplifies the schedule: the scheduler leaves out its random choices for halves of the run, then for
  * quarters and so on.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
 
-/** The number of schedules under which each candidate for a smaller program is tried. */
+/** The number of schedules under which each smaller random program is tried. */
 const schedules = 20
 
 const numbers = ["wait", "actor", "a", "b", "c"] as const
@@ -53,7 +53,7 @@ const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
 
 /**
  * Finds ranges of random choices that a failure does not need, where `choices` is the number of choices in the run. A
- * range of choices counts as unneeded if the program still fails without these choices.
+ * range of random choices counts as unneeded if the random program still fails without these choices.
  */
 export const calmed = (
   program: Program,
@@ -76,11 +76,11 @@ export const calmed = (
 
 export interface Shrunk {
   readonly program: Program
-  /** The number of runs that the shrinking of a program took. */
+  /** The number of runs that shrinking a random program took. */
   readonly runs: number
 }
 
-/** Shrinks a program, where `fails` says whether a smaller program still fails in the same check. */
+/** Shrinks a random program; the function `fails` says whether a smaller program still fails in the same check. */
 export const shrink = (
   program: Program,
   fails: (program: Program) => Effect.Effect<boolean>,

@@ -23,8 +23,8 @@ import * as Wide from "./wide.ts"
 import * as Wires from "./wires.ts"
 
 /**
- * Steps of a random program that make a call to an actor, and wait for the answer. The steps of the kinds in
- * `elsewhere` of a random program also use other actors than their own.
+ * The kinds of steps of a random program that make a call to an actor, and wait for the answer. Steps of the kinds in
+ * `elsewhere` also use other actors than the actor of the step.
  */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
@@ -112,7 +112,7 @@ export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
   "hooks"
 ])
 
-/** Ends the actor of a step in a random program, as its owner or as another actor that was given a reference. */
+/** Ends the actor of a step in a random program: its owner ends it, or another actor that was given a reference. */
 const end = (
   actor: string,
   by: string,
@@ -134,7 +134,7 @@ const interrupt: Does = ({ calls, step: { c } }) => {
   )
 }
 
-/** Steps of a random program that disturb an actor, and wait for no answer. */
+/** The kinds of steps of a random program that disturb an actor, and wait for no answer. */
 export const deeds: Partial<Record<Kind, Does>> = {
   interrupt,
   end: ({ key, name, portal }) => end(name, "root", `end ${key}`, portal.cancel(`end ${key}`)),

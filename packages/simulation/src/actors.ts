@@ -22,7 +22,7 @@ export const never = -1
 export const pause = (millis: number): Effect.Effect<void> =>
   millis === never ? Effect.never : millis > 0 ? Effect.sleep(millis) : Effect.void
 
-/** The work of one call: how long it waits, how it ends, and how long its cleanup takes. */
+/** The work of one call: how long its handler waits, how the handler ends, and how long the handler's cleanup takes. */
 export const Work = Schema.Struct({
   key: Schema.Int,
   wait: Schema.Int,
@@ -31,7 +31,7 @@ export const Work = Schema.Struct({
 })
 export type Work = typeof Work.Type
 
-/** Runs a handler, and records its begin and the end of its finalizer. */
+/** Runs a handler, and records when the handler begins and when its finalizer ends. */
 export const handled = <A, E, R>(key: number, cleanup: number, body: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Actor.current, ({ name }) =>
     Effect.onExit(
@@ -55,7 +55,7 @@ const ended = ({ end, key }: Work): Effect.Effect<number, Oops> => {
   }
 }
 
-/** A service that a handler uses, and that the handler's actor releases when no handler runs any more. */
+/** A service that a handler uses, and that the handler's actor releases when the actor runs no more handlers. */
 class Used extends Context.Service<Used, { isAlive: boolean }>()("simulation/Used") {}
 const used = Layer.effect(
   Used,
@@ -194,8 +194,8 @@ export const reply = Actor.dialog("reply", {
 )
 
 /**
- * An endpoint that starts a chain of actors, each in the nursery of the actor above. The last actor of a chain of
- * actors does the work of the call.
+ * An endpoint that starts a chain of actors, each in the nursery of the actor above. The last actor of the chain does
+ * the work of the call.
  */
 export const hop = Actor.fn("hop", {
   module,
@@ -221,14 +221,14 @@ class Leaky extends Context.Service<Leaky, object>()("simulation/Leaky") {}
 const leakyOf = (release: Effect.Effect<void>) =>
   Layer.effect(Leaky, Effect.acquireRelease(Effect.succeed({}), () => release))
 
-/** An endpoint whose layer fails at its release, because the layer's finalizer dies. */
+/** An endpoint whose layer cannot be released in order, because the layer's finalizer dies. */
 export const leaky = Actor.fn("leaky", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },
   layer: leakyOf(Effect.die(new Error("the release died")))
 })(({ key, wait }) => handled(key, 0, pause(wait)))
 
-/** An endpoint whose layer cannot be released, because the layer's finalizer never ends. */
+/** An endpoint whose layer is never released, because the layer's finalizer never ends. */
 export const clinging = Actor.fn("clinging", {
   module,
   payload: { key: Schema.Int, wait: Schema.Int },

@@ -1,6 +1,6 @@
 /**
- * Steps about starts and nurseries: starts that fail, hang or are interrupted, ways to leave a nursery, and cleanups
- * that die.
+ * Steps about starts and nurseries: starts that fail, hang or are interrupted, several ways to leave a nursery, and
+ * cleanups that die.
  */
 import { Actor, Nursery, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -38,7 +38,7 @@ export const slow = Actor.fn("slow", { ...nothing, layer: needed(Effect.as(Effec
   ({ key }) => handled(key, 0, Effect.void)
 )
 
-/** Records a fault where an actor still lives although its owner was left. */
+/** Records a fault if an actor still lives although its owner has ended. */
 const leavesNothing = ({ key, world }: Stage, actor: string) =>
   Effect.flatMap(
     world.alive,
@@ -47,8 +47,8 @@ const leavesNothing = ({ key, world }: Stage, actor: string) =>
   )
 
 /**
- * Starts an actor whose layer fails or hangs. A failed start returns its error and leaves no process; the caller of a
- * start that hangs gives up.
+ * Starts an actor whose layer fails or hangs. A start that fails returns its error and leaves no process; the caller
+ * of a start that hangs gives the start up.
  */
 export const build: Does = (stage) => {
   const { key, step: { a, b } } = stage
@@ -81,7 +81,9 @@ export const birth: Does = (stage) => {
   })
 }
 
-/** Cancels an actor as soon as the registry lists the actor, when its owner may still be waiting for its start. */
+/**
+ * Cancels an actor as soon as the registry lists the actor, while its owner may still wait for the end of its start.
+ */
 export const ambush = Actor.fn("ambush", { module, payload: { name: Schema.String } })(({ name }) =>
   Effect.scoped(Effect.flatMap(
     Registry.wait([job], name, { within: "5 seconds" }),
@@ -153,7 +155,7 @@ export const nursery: Does = (stage) => {
 
 // ---- dying cleanups -------------------------------------------------------------------------------------------------
 
-/** An endpoint whose cleanup dies, however its handler ends. */
+/** An endpoint whose handler has a cleanup that dies, however the handler ends. */
 export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(
   ({ work: { cleanup, end, key, wait } }) =>
     Effect.ensuring(
@@ -170,8 +172,9 @@ export const spoil = Actor.fn("spoil", { module, payload: { work: Work }, succes
 )
 
 /**
- * Calls an endpoint whose cleanup dies. The caller of an endpoint whose cleanup dies is told of the death as if the
- * cleanup were its own. An interrupted caller is told of a cleanup that died if its cancel was acknowledged.
+ * Calls an endpoint whose handler has a cleanup that dies. The caller of a handler whose cleanup dies is told of the
+ * death, as if the cleanup were the caller's own. An interrupted caller is told of a cleanup that died if its cancel
+ * was acknowledged.
  */
 export const spoils: Does = (stage) => {
   const { key, name, portal, step: { b, c } } = stage

@@ -14,7 +14,7 @@ const module = import.meta.url
 /** Returns a text of `size` letters that begins with its key and number. */
 const cloth = (key: number, i: number, size: number): string => String((key + i) % 10).repeat(size)
 
-/** An endpoint that sends and receives large messages at the same time, as its caller does. */
+/** An endpoint that sends and receives large messages at the same time, while its caller does the same. */
 export const weave = Actor.dialog("weave", {
   module,
   payload: { key: Schema.Int, opening: Schema.String, sizes: Schema.Array(Schema.Int) },
@@ -67,7 +67,7 @@ export const large: Does = ({ key, portal, step: { a, b, c } }) => {
   return c > 2 ? Effect.raceFirst(whole, pause(waits[b]!)) : whole
 }
 
-/** The window that the caller states for a stream whose readers record no items, so that no check limits its writer. */
+/** The window for a stream whose readers record no items; it is so large that no check limits the stream's writer. */
 const noWindow = 1_000_000
 
 const even = Schema.Int.check(Schema.isMultipleOf(2))
@@ -110,7 +110,8 @@ export const refuse: Does = ({ key, portal, step: { a, b, c } }) => {
 }
 
 /**
- * Reads one stream with three slow readers at once, each with a policy of its own, and checks that each policy holds.
+ * Reads one stream with three slow readers at once, each with a policy of its own, and checks that each reader keeps
+ * its policy.
  */
 export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = Math.min(counts[a]!, 150)
@@ -130,8 +131,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
             pause(reader === "slow" && item < 20 ? millis : 0)
           )
       }
-      // A reader that is too slow fails with StreamOverrun. After its failure, a reader that was too slow is started
-      // again, and reads the items that the stream has kept.
+      // A reader that is too slow fails with StreamOverrun. The step starts a reader that was too slow again after
+      // its failure, and the reader gets the items that the stream has kept.
       const lagging = rising("slow", 2)
       const again = (left: number): Effect.Effect<void, unknown> =>
         Effect.catchIf(

@@ -1,4 +1,4 @@
-/** Facts about the history of a run, by which checks decide whether it has a fault. */
+/** Facts about the history of a run, by which checks decide whether the run has a fault. */
 import type * as Simulation from "@furrow/testing/Simulation"
 import type { How, Timed } from "./History.ts"
 import type { Program } from "./Program.ts"
@@ -6,7 +6,7 @@ import type { Result } from "./Run.ts"
 
 type Of<Tag extends Timed["_tag"]> = Extract<Timed, { readonly _tag: Tag }>
 
-/** The history of a run with lookups that the checks share. */
+/** The history of a run, with functions that look up facts for the checks. */
 export interface Facts {
   readonly program: Program
   readonly run: Simulation.Run
@@ -15,14 +15,14 @@ export interface Facts {
   /** Returns the position of an event in the history of a run. */
   readonly indexOf: (event: Timed) => number
   /**
-   * Returns the position in the history at which a step first harmed an actor, or an actor above it; Infinity for an
+   * Returns the position in the history of the first event that harmed an actor or an actor above it; Infinity for an
    * unharmed actor.
    */
   readonly hurtAt: (actor: string) => number
   readonly isHurt: (actor: string) => boolean
-  /** True when an actor was stopped for a while in the history, so that every other actor may be late. */
+  /** True when a step stopped an actor for a while in the run, so that every other actor may be late. */
   readonly isStopped: boolean
-  /** The time in milliseconds at which the last held connection was released; 0 when no connection was held. */
+  /** The time in milliseconds at which the last held connection was released; 0 when no step held a connection. */
   readonly heldUntil: number
   /** Milliseconds that are added to every bound in the checks of this history. */
   readonly slackMillis: number
@@ -47,11 +47,12 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
   const indexOf = indices(events)
   const first = new Map<string, number>()
   for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
-  // An actor that is ended while its connection is held does not get the word to end, and is killed at last.
+  // An actor that is ended while its connection is held does not get the word `CancelActor`, and is killed in the
+  // end.
   for (const held of of("Held")) {
     if (isKilled(run, held.actor) && !first.has(held.actor)) first.set(held.actor, indexOf(held))
   }
-  // The name of an actor begins with the name of its parent.
+  // The names of actors form a path: the name of an actor begins with the name of its parent.
   const hurtAt = (actor: string) =>
     Math.min(
       Infinity,
@@ -81,5 +82,5 @@ export type Check = (facts: Facts) => ReadonlyArray<string>
  */
 const virtualSlackMillis = 1_500
 
-/** Kinds of steps of a random program whose calls reach other actors than the actor of the step. */
+/** The kinds of steps of a random program whose calls also reach other actors than the actor of the step. */
 export const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])

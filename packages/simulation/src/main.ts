@@ -98,7 +98,7 @@ const digests = async () => {
   return true
 }
 
-/** Returns the seeds for which the other process of `--twice` has no digest, or another digest than this process. */
+/** Returns the seeds for which the second process of `--twice` has no digest, or another digest than this process. */
 const unlikeIn = async (twin: Twin.Twin, here: ReadonlyMap<number, string>) => {
   const there = await twin.digests
   const unlike = Array.from(here.keys()).filter((seed) => there.get(seed) !== here.get(seed))
@@ -154,7 +154,7 @@ const many = async () => {
   return failed.size === 0 && unlike.size === 0
 }
 
-/** Returns random programs for runs that cannot be repeated. */
+/** Returns random programs for runs with real processes, which cannot be repeated. */
 const programs = function*(): Iterable<Program.Program> {
   if (isOne) return yield options.program ?? Program.generate(options.seed!, kinds)
   const from = first()

@@ -1,4 +1,4 @@
-/** Checks of owners, names and ends of actors, and of what the tree reports about itself. */
+/** Checks of the owners, names and ends of actors, and of the reports of a tree about itself. */
 import { type Check, farther, has } from "./facts.ts"
 import { linesOf } from "./sinks.ts"
 
@@ -7,8 +7,8 @@ export const releasesLast: Check = ({ of }) =>
   of("UsedReleased").map(({ key, what }) => `${what} was released before the handler of ${key} had ended`)
 
 /**
- * G2, G13, G53: an owner ends when no handler of its actors runs any more, or when the bound for the owner's end has
- * passed.
+ * G2, G13, G53: an owner has ended only when no handler of its actors runs any more, or when the bound of the owner's
+ * end has passed.
  */
 export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
@@ -17,7 +17,7 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
-    // The root does not count as an actor of an owner, because the root ends with its program.
+    // The root does not count as an actor of the owner, because the root ends with its main program.
     if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]
@@ -51,12 +51,12 @@ export const namesAuthors: Check = ({ of }) => {
   })
 }
 
-/** G12, G13: ending an actor takes no longer than all steps of the shutdown ladder. */
+/** G12, G13: the end of an actor takes no longer than all rungs of the shutdown ladder. */
 export const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
   if (isStopped) return []
   const gone = of("Gone")
-  // An actor may end itself in a call. The call by which an actor ends itself may be interrupted before the call has
-  // asked for the end.
+  // A handler may end its own actor during a call. A call whose handler is to end its own actor may be interrupted
+  // before the handler has asked for the end.
   const taken = new Set(of("Interrupting").map(({ key }) => `exit ${key}`))
   return of("Ending").flatMap(({ actor, at, bound, reason }) => {
     if (taken.has(reason)) return []
@@ -106,7 +106,8 @@ export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
 
 /** G58: a Service that another Service uses is built before its user, and released after its user. */
 export const nestsServices: Check = ({ events, of, run }) => {
-  // An interrupted start ends its actor by a signal, so that the resources of the actor are not released in order.
+  // The interruption of a start ends the new actor by a signal, so that the resources of the actor are not released
+  // in order.
   const isSignalled = run.history.some(({ text }) => text.startsWith("exits: SIG"))
   if (of("Hurt").length > 0 || isSignalled) return []
   let stock = 0
@@ -158,13 +159,16 @@ export const refusesUnrun: Check = ({ of }) => {
   )
 }
 
-/** G20, G72: a handler that began also ends, unless a step has harmed its actor or the handler's cleanup never ends. */
+/**
+ * G20, G72: a handler that began also ends, unless a step has harmed its actor, or the handler's own cleanup never
+ * ends.
+ */
 export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
   const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
   return of("Began").flatMap(({ actor, key }) =>
-    // The root ends with its program, and does not wait for handlers that the root still serves. A cleanup that never
-    // ends is interrupted, and so is every handler above it that waits for the cleanup's actor.
+    // The root ends with its main program, and does not wait for handlers that it still serves. A cleanup that never
+    // ends is interrupted in the end, and so is every handler that waits for the actor of this cleanup.
     actor === "root" || endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) ||
       actor.startsWith("pool")
       ? []
@@ -181,10 +185,11 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
       : [`the cleanup of ${event.key} died, and its caller heard nothing of it`]
   })
 
-/** G19: a failure is still reported when a cancel comes after the failure. */
+/** G19: a failure of a call is still reported when a cancel comes after the failure. */
 export const keepsFailures: Check = ({ of }) => {
   const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
-  // A failure of an actor at the end of a chain may not have arrived yet when an actor in between is cancelled.
+  // The failure of the last actor of a chain may not have arrived yet when an actor in the middle of the chain is
+  // cancelled.
   const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(
     of("Ended").filter(({ how, key }) => own.has(key) && has(how, "Fail Oops") && !has(how, "interrupted"))

@@ -1,4 +1,7 @@
-/** Steps that own actors: for one call, in Scopes and in nurseries, with starts and releases that fail or hang. */
+/**
+ * Steps that own actors: for one call, in Scopes and in nurseries, with starts and releases of layers that fail or
+ * hang.
+ */
 import { Actor } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Cause from "effect/Cause"
@@ -8,7 +11,7 @@ import { clinging, job, leaky, pause } from "./actors.ts"
 import { record, wrong } from "./History.ts"
 import { type Does, waits, workOf } from "./stage.ts"
 
-/** Starts an actor for one call, whose handler may hang in the handler's cleanup. */
+/** Starts an actor for one call, whose handler may hang in its cleanup. */
 export const own: Does = (stage) => {
   const actor = `own${stage.key}`
   return Effect.andThen(
@@ -18,8 +21,8 @@ export const own: Does = (stage) => {
 }
 
 /**
- * Starts an actor whose layer cannot be released. A release that dies fails the owner of the actor, while a release
- * that is interrupted at its bound fails no owner.
+ * Starts an actor whose layer cannot be released. A release of a layer that dies fails the owner of the actor; a
+ * release that is interrupted at its bound fails no owner.
  */
 export const release: Does = ({ key, step: { a, b } }) => {
   const actor = `own${key}`

@@ -12,7 +12,7 @@ import { type Does } from "./stage.ts"
 
 const module = import.meta.url
 
-/** An endpoint whose handler calls the parent of its actor, and leaves the work to the parent. */
+/** An endpoint whose handler calls the parent of its actor, so that the parent does the work. */
 export const up = Actor.fn("up", { module, payload: { work: Work }, success: Schema.Int, error: Oops })(({ work }) =>
   Effect.flatMap(Actor.orDie(Actor.parent([job])), (parent) => parent.run(job({ work }))).pipe(
     Effect.catchIf(
@@ -62,8 +62,8 @@ const counts = [3, 10, 40, 1, 0, 70] as const
 const read = (key: number) => (item: number) => record({ _tag: "Read", key, reader: "caller", item })
 
 /**
- * Opens a dialog in which one side ends its direction, and reads the other direction on. The other side of the dialog
- * is told that the first side has ended its direction, and continues to send.
+ * Opens a dialog in which one side ends its own direction, and goes on reading the other direction. The other side of
+ * the dialog is told that the first direction has ended, and continues to send.
  */
 export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
   portal.open(halve({ key, count: counts[a]!, cancels: c === 5 }), ({ result, stream }) =>
@@ -76,12 +76,12 @@ export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
       return yield* result
     }), { window: { items: 1 + b } })
 
-/** Milliseconds of the cleanup of a handler whose caller leaves. */
+/** Milliseconds that the cleanup of a handler takes after its caller has left. */
 export const leaveCleanups = [0, 3, 20, 60, 200, 0] as const
 
 /**
- * Leaves a dialog while its handler hangs: by returning, with an error, by a cancel inside the body, or by a cancel
- * outside of the body.
+ * Leaves a dialog whose handler hangs: the body returns, fails or cancels the dialog, or code outside of the body
+ * cancels it.
  */
 export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
   const start = talk({ key, count: 1 + b, batch: 1, window: 64, end: "hang", cleanup: leaveCleanups[a]! })
@@ -101,12 +101,12 @@ export const leave: Does = ({ key, portal, step: { a, b, c } }) => {
     }))
 }
 
-/** Milliseconds for which an actor is stopped, so that no word can end it. */
+/** Milliseconds for which a step stops an actor, so that the actor reads no word that asks for its end. */
 const frozenMillis = 60_000
 
 /**
- * Stops an actor, so that the actor answers nothing, and ends the actor. The owner of a stopped actor cannot get an
- * answer, and kills the actor.
+ * Stops an actor, so that the actor answers nothing, and then ends the actor. The owner of a stopped actor cannot get
+ * an answer, and kills the actor.
  */
 export const freeze: Does = ({ key, name, portal, world }) => {
   const bound = defaults.cancelAck + defaults.terminate + defaults.finalizers

@@ -27,7 +27,7 @@ export const far = Actor.fn("far", {
   ).pipe(Effect.scoped, Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
 )
 
-/** An endpoint that ends another actor, although the owner of that actor gave no order. */
+/** An endpoint that cancels another actor by a reference, without an order of the owner. */
 export const retire = Actor.fn("retire", { module, payload: { whom: Actor.ref([job]), reason: Schema.String } })(
   ({ reason, whom }) =>
     Effect.scoped(Effect.flatMap(Actor.portal(whom), (portal) => portal.cancel(reason))).pipe(Actor.orDie)
@@ -87,7 +87,7 @@ export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines
   )
 )
 
-/** An endpoint that logs to a sink of its own, which throws. */
+/** An endpoint whose handler logs to a log sink of its own, which throws. */
 export const grumble = Actor.fn("grumble", { module, payload: { key: Schema.Int } })(({ key }) =>
   handled(key, 0, Effect.log(`grumble ${key}`)).pipe(
     Effect.provide(Logger.layer([Logger.make<unknown, void>(() => {

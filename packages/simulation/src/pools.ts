@@ -1,5 +1,5 @@
 /**
- * Steps about pools: keys, deadlines, workers that are recycled or die, drains and closes.
+ * Steps about pools: keys, deadlines, workers that are recycled or die, and pools that drain or close.
  */
 import { Actor, Pool } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ export const pool: Does = ({ key, step: { a, b, c } }) =>
     }, { concurrency: "unbounded", discard: true })
   }))
 
-/** An endpoint for a task of a group, which records the worker that runs the task. */
+/** An endpoint for a task of a group of tasks, which records the worker that runs the task. */
 export const chore = Actor.fn("chore", {
   module: import.meta.url,
   payload: { group: Schema.String, work: Work },
@@ -46,8 +46,8 @@ export const chore = Actor.fn("chore", {
 )
 
 /**
- * Runs tasks in a pool with keys, deadlines, and workers that are recycled or die. The pool of this step of a random
- * program may end while tasks wait.
+ * Runs tasks in a pool with keys, deadlines, and workers that are recycled or die. The pool may end while tasks wait
+ * for a worker.
  */
 export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
   const name = `pool${key}`
@@ -75,7 +75,7 @@ export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
     })
     if (b === 3) yield* Effect.forkChild(Effect.andThen(pause(waits[c]! + 30), hurt(name, "kill", world.kill(name))))
     if (b < 5) return yield* all
-    // The pool drains, or its Scope closes, while tasks wait, and each waiting task gets an answer.
+    // The pool drains, or its Scope closes, while tasks wait for a worker, and each of these tasks gets an answer.
     const fiber = yield* Effect.forkScoped(all, { startImmediately: true })
     yield* pause(waits[c]!)
     if (a % 2 === 0) {
@@ -93,7 +93,7 @@ export const tasks: Does = ({ key, step: { a, b, c }, world }) => {
   )
 }
 
-/** Runs a map over items in a pool, whose callback for progress throws. */
+/** Runs `Pool.map` over some items, with a callback for its progress that throws. */
 export const maps: Does = ({ key, step: { a, b, c } }) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* Pool.make({ expose: [chore], name: `pool${key}`, size: 1 + b % 2 })

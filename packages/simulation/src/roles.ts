@@ -1,5 +1,5 @@
 /**
- * Steps about Services: graphs, supervisors of every kind, rolls and standbys, and actors that are shared.
+ * Steps about Services: graphs of Services, supervisors of every kind, rolls and standbys, and shared actors.
  */
 import { Actor, Supervisor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -19,8 +19,8 @@ export const graph: Does = ({ key, step: { a, b } }) =>
   }).pipe(Effect.provide(Services.Shop.layer), Effect.provide(Services.Stock.layer))
 
 /**
- * Makes calls of a supervised Service while the Service is killed. A call that has not begun in one incarnation of a
- * Service reaches the next incarnation.
+ * Makes calls of a supervised Service while the Service is killed. A call that has not begun in one incarnation of
+ * the Service reaches the next incarnation.
  */
 export const supervised: Does = ({ key, step: { a, b } }) =>
   Effect.gen(function*() {
@@ -49,14 +49,14 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
-/** Returns the name of the actor of a step in a random program; the name is different in each step. */
+/** Returns a name for the actor of a step in a random program; each step has another name. */
 const nameOf = (key: number): string => `till${key}`
 
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
 
 /**
- * Uses the supervised role of a step in a random program. After a step with a supervised role is interrupted, the Layer
- * of the role closes, and errors of its users are no faults.
+ * Uses the supervised role of a step in a random program. An interrupted step closes the Layer of its supervised
+ * role, and then errors of the role's users are no faults.
  */
 const usersOf = (key: number) => {
   let isOver = false
@@ -185,8 +185,8 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   }))
 
 /**
- * Uses a supervisor below another supervisor. A lower supervisor whose child dies more often than its intensity allows
- * itself counts as a child that died.
+ * Uses a supervisor below another supervisor. The lower supervisor gives up when its child dies more often than its
+ * intensity allows, and then counts as a child that died.
  */
 export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -206,7 +206,7 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   }).pipe(Effect.provide(outer))
 }
 
-/** Starts an actor with a main program and a fiber beside its handlers, and each of these ends in the ordered way. */
+/** Starts an actor with a `main` and a fiber in the background, and each of the two ends in the ordered way. */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
     if (b > 3) {
@@ -223,8 +223,8 @@ export const main: Does = ({ key, step: { a, b } }) =>
     yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
     if (how === "background") {
       yield* pause(500)
-      // A fiber beside the handlers fails alone where the actor has a main program, so this step of the random program
-      // cancels the actor.
+      // A fiber in the background fails alone if the actor has a `main`, so this step of the random program cancels
+      // the actor.
       return yield* portal.cancel(`main ${key}`)
     }
     const { _tag } = yield* portal.wait

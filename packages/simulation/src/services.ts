@@ -47,7 +47,7 @@ export const ring = Actor.endpoint("ring", { payload: { key: Schema.Int, wait: S
 export const quit = Actor.endpoint("quit", { payload: key })
 
 /**
- * A role that is rolled, restarted, and taken over by a standby; its main program records when its actor plays the
+ * A role that a roll, a restart or a standby gives to another actor; its `main` records when its actor plays the
  * role.
  */
 export class Till extends Actor.Service<Till>()("Till", { module, endpoints: [ring, quit] }) {}
@@ -66,11 +66,11 @@ export const finish = Actor.endpoint("finish", {
   payload: { how: Schema.Literals(["return", "fail", "die", "background"]), after: Schema.Int }
 })
 
-/** A Service whose main program returns at once, so that its last word may arrive together with `Ready`. */
+/** A Service whose `main` returns at once, so that its last word may arrive together with `Ready`. */
 export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
 export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
 
-/** The signals for which a main program of an actor and the fiber beside its handlers wait. */
+/** The signals for which an actor's `main` and its fiber in the background wait. */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>
   readonly beside: Deferred.Deferred<void, Error>
@@ -85,7 +85,8 @@ const orders = Layer.effect(
 )
 
 /**
- * A Service whose main program ends as its signals say, and so does a fiber that the build of the Service has forked.
+ * A Service whose `main` ends as its signals say; a background fiber that the build of the Service has forked does
+ * the same.
  */
 export class Worker extends Actor.Service<Worker>()("Worker", { module, endpoints: [serves, finish] }) {}
 export const worker = Worker.serve(

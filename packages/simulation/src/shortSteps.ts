@@ -1,19 +1,23 @@
-/** The steps whose calls end by themselves, or end once their caller has left. */
+/** Says which steps make calls that end by themselves, or that end once their caller has left. */
 import { never } from "./actors.ts"
 import { leaveCleanups } from "./partings.ts"
 import type { Step } from "./Program.ts"
 import { cleanups, ends, waits } from "./stage.ts"
 
-/** The longest cleanup or wait, in milliseconds, that certainly ends before the last call is interrupted. */
+/**
+ * The longest cleanup or wait, in milliseconds, that certainly ends before the random program interrupts its open
+ * calls.
+ */
 const shortMillis = 300
 
-/** The longest wait of a call, in milliseconds, where one actor makes up to six calls of another actor. */
+/** The longest wait of a call, in milliseconds, in a step where one actor calls another actor up to six times. */
 const shortFarMillis = 40
 
 const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis
 
 /**
- * Returns the milliseconds of a handler's cleanup; undefined where the step of the random program does not set them.
+ * Returns the milliseconds of a handler's cleanup; `undefined` where the step of the random program does not set
+ * them.
  */
 const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   switch (kind) {
@@ -36,7 +40,10 @@ const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
   }
 }
 
-/** True when an interrupted call of this step in a random program must end soon, because its cleanup is short. */
+/**
+ * True when an interrupted call of this step in a random program must end soon, because the handler's cleanup is
+ * short.
+ */
 export const isOverOnceLeft = (step: Step): boolean => isShort(cleanupOf(step) ?? never)
 
 /** True when a call of this step in a random program ends without being interrupted. */

@@ -1,5 +1,5 @@
 /**
- * Steps in which log sinks throw and readers of events die, while other sinks and readers must lose nothing.
+ * Steps in which log sinks throw and readers of events die, while other log sinks and readers must lose nothing.
  */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { wrong } from "./History.ts"
 import * as Peers from "./peers.ts"
 import { type Does, keyBelow } from "./stage.ts"
 
-/** The ways in which a logger of the random program throws. */
+/** The ways in which a logger throws that the random program adds to the root. */
 const ways = ["always", "undefined", "every second", "at errors", "frozen", "at lines"] as const
 
 /** Milliseconds for which the program's logger throws. */
@@ -51,22 +51,25 @@ export const make = () => {
 /** Returns the number of lines that an actor logs in this step of a random program. */
 export const linesOf = (a: number): number => 1 + a * 3
 
-/** Makes an actor log while a sink of the root throws, or while a sink in the actor's own handler throws. */
+/** Makes an actor log while a log sink of the root throws, or while a log sink in the actor's own handler throws. */
 export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
   Effect.andThen(
     Effect.forkChild(spoilLogs(b, badMillis[a]!), { startImmediately: true }),
     portal.run(c === 5 ? Peers.grumble({ key }) : Peers.chat({ key, lines: linesOf(a) }))
   )
 
-/** Milliseconds in which a reader subscribes to its stream, or gets all events that have happened. */
+/**
+ * Milliseconds within which a reader has subscribed to the events, and within which it has got all events that have
+ * happened.
+ */
 const settleMillis = 100
 
-/** The events that readers must get of one actor that is started, called and ended. */
+/** The events that a reader must get of one actor that is started, called and ended. */
 const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
 
 /**
- * Reads the events of the root with two readers while an actor comes and goes. The first reader of events dies at an
- * event, and the second reader must get all events.
+ * Reads the events of the root with two readers while an actor comes and goes. The first reader dies at one of the
+ * events, and the second reader must get all events.
  */
 export const hooks: Does = ({ key, step: { a, b } }) => {
   const name = `hook${key}`

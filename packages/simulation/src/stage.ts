@@ -1,4 +1,7 @@
-/** The context of one step of a random program: its actor, and the numbers and helpers that all steps share. */
+/**
+ * The context of one step of a random program: the actor of the step, and the numbers and functions that all steps
+ * share.
+ */
 import type { Portal } from "@furrow/actor/Portal"
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
@@ -50,7 +53,7 @@ export interface Stage {
   readonly spoilLogs: (how: number, millis: number) => Effect.Effect<void>
 }
 
-/** Returns keys for calls that a step makes in addition to the call of its own number. */
+/** Returns keys for the calls that a step makes in addition to its first call, whose key is the number of the step. */
 export const keyBelow = (key: number, i: number): number => (key + 1) * 10_000 + i
 
 export type Does = (stage: Stage) => Effect.Effect<unknown, unknown, any>
@@ -76,7 +79,8 @@ export const completed = (key: number, reader: string, count: number) =>
   record({ _tag: "Completed", key, reader, count })
 
 /**
- * Kills, stops or cuts off an actor, and records this event first, so that checks allow the actor's calls to be lost.
+ * Kills, stops or cuts off an actor, and records this event before, so that the checks allow the loss of the actor's
+ * calls.
  */
 export const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
   Effect.andThen(record({ _tag: "Hurt", actor, what }), does)

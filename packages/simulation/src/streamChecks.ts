@@ -1,5 +1,5 @@
 /**
- * Checks of the streams, tasks and deadlines in a history.
+ * Checks of the streams, tasks and deadlines in the history of a run.
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import { never } from "./actors.ts"
@@ -7,8 +7,8 @@ import { type Check, has } from "./facts.ts"
 import { cleanups } from "./stage.ts"
 
 /**
- * G28, G31, G50, G51: every reader of a stream gets the items in order and without a gap. A stream that ended without
- * an error was read to its last item.
+ * G28, G31, G50, G51: every reader of a stream gets the items in order and without a gap. The reader of a stream that
+ * ended without an error has read the stream to its last item.
  */
 export const readsInOrder: Check = ({ of }) => {
   const next = new Map<string, number>()
@@ -33,7 +33,7 @@ export const keepsCredit: Check = ({ events }) => {
     if (event._tag === "Read") read.set(event.key, Math.max(read.get(event.key) ?? 0, event.item + 1))
     if (event._tag !== "Wrote") return []
     const ahead = event.item + 1 - (read.get(event.key) ?? 0)
-    // A reader may have read one further item that is not yet recorded.
+    // A reader may already have read one further item that is not recorded yet.
     return ahead <= event.window + 1
       ? []
       : [`${event.key}: a writer is ${ahead} items ahead, its window is ${event.window}`]
@@ -53,7 +53,7 @@ export const failsLast: Check = ({ of, program }) => {
   })
 }
 
-/** G139: tasks of one group run in one worker at a time. */
+/** G139: tasks of one group never run in two workers at the same time. */
 export const keepsGroups: Check = ({ events, isHurt }) => {
   const running = new Map<string, Map<number, string>>()
   return events.flatMap((event) => {
@@ -80,7 +80,7 @@ export const keepsDeadlines: Check = ({ isStopped, of, slackMillis }) =>
     return millis <= bound ? [] : [`${key} went on ${millis} ms after its call, its deadline was ${within} ms`]
   })
 
-/** G17: a cancel overtakes data, so an interrupted caller whose handler can end at once goes on soon. */
+/** G17: a cancel overtakes data, so the interrupted caller of a handler that can end at once goes on soon. */
 export const overtakes: Check = ({ heldUntil, of, program }) => {
   if (of("Hurt").length > 0 || heldUntil > 0) return []
   const since = new Map(of("Interrupting").map(({ at, key }) => [key, at]))
@@ -97,7 +97,7 @@ export const overtakes: Check = ({ heldUntil, of, program }) => {
   })
 }
 
-/** Kinds of calls that wait only for their own handler. */
+/** The kinds of steps whose calls wait only for their own handler. */
 const prompt: ReadonlySet<string> = new Set(["run", "stream", "bytes", "ask", "large", "lag", "overflow", "subscribe"])
-/** The milliseconds of the longest cleanup that ends by itself, with time for the messages in both directions. */
+/** The milliseconds of the longest cleanup that ends by itself, and of the messages in both directions. */
 const promptMillis = 300 + 1_500

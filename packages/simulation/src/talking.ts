@@ -88,7 +88,7 @@ export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   )
 }
 
-/** Sends items that the called actor reads at its own pace. */
+/** Sends items to an actor that reads them at its own pace. */
 export const say: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(listen({ key, every: b > 2 ? 1 : 0 }), (dialog) =>
     Effect.gen(function*() {
@@ -117,8 +117,8 @@ export const ask: Does = ({ key, portal, step: { a, b } }) =>
     }), { window: { items: windows[b]! } })
 
 /**
- * The largest number of calls in one loop of a step in a random program, enough for an actor to be killed during one
- * call.
+ * The largest number of calls that a step of a random program makes in one loop, so that an actor can be killed
+ * meanwhile.
  */
 export const maxLoops = 40
 
@@ -130,7 +130,8 @@ export const loop: Does = ({ key, portal }) =>
   })
 
 /**
- * Starts a chain of actors below an actor, and kills an actor in the middle while the last actor works or cleans up.
+ * Starts a chain of actors below an actor, and kills an actor in the middle of the chain while the last actor still
+ * works.
  */
 export const orphan: Does = (stage) => {
   const { key, name, portal, step: { a, c }, world } = stage
@@ -140,8 +141,8 @@ export const orphan: Does = (stage) => {
 }
 
 /**
- * Makes calls whose payloads are sent in parts, followed by a small call. Half of the calls with payloads in parts are
- * cancelled, before or after they began.
+ * Makes calls whose payloads are sent in parts, followed by a small call. The step cancels half of the calls with
+ * payloads in parts, before or after these calls began.
  */
 export const lift = ({ key, portal, step: { a, b } }: Stage) => {
   const one = weighed(key, portal, (b + 3) * 400_000)

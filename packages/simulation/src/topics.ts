@@ -22,7 +22,7 @@ export class News extends Topic.Service<News>()("News", {
 }) {}
 export const news = News.serve()
 
-/** Milliseconds until every subscriber of the topic is ready, and until every message has arrived. */
+/** Milliseconds after which every subscriber of the topic is ready, and after which every message has arrived. */
 const standsMillis = 5_000
 const arrivesMillis = 20_000
 
@@ -52,8 +52,8 @@ const until = (isSo: Effect.Effect<boolean, unknown, News>, millis: number) =>
 const text = ({ about, from, n }: Word) => `${about} ${from} ${n}`
 
 /**
- * Checks that a publisher's messages of one key arrive in its order, and that two readers get all messages in the same
- * order.
+ * Checks that a publisher's messages of one key arrive in the order in which they were published, and that two
+ * readers get one order.
  */
 const faultsOf = (readers: ReadonlyArray<Reader>): ReadonlyArray<string> => {
   const [one, two] = readers.map(({ words }) => words)

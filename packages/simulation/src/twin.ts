@@ -1,13 +1,13 @@
 /**
- * Runs the same seeds of `npm run simulate` in another process. Each of the two processes prints a digest for each
- * seed, and the digests must be equal.
+ * Runs the same seeds of `npm run simulate` in another process, the second process of `--twice`. Each of the two
+ * processes prints a digest for each seed, and the digests must be equal.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
 
 export interface Twin {
-  /** The digests of the other process's runs by their seeds, available once the other process has ended. */
+  /** The digests of the other process's runs by the seeds of the runs, available once the other process has ended. */
   readonly digests: Promise<ReadonlyMap<number, string>>
   readonly end: () => void
 }

@@ -1,4 +1,4 @@
-/** A transport between actors that fails for a while in one way, as the driver of a program may. */
+/** A transport between actors that fails for a while in one way, as the transport of a user may fail. */
 import { type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 

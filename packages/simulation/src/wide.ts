@@ -14,7 +14,7 @@ import { type Does, ends, keyBelow, type Stage, waits, workOf } from "./stage.ts
 
 const module = import.meta.url
 
-/** Finds or starts the shared actor of a name, and holds a share for a while. */
+/** Finds or starts the shared actor of a name, and keeps a share of it for a while. */
 const holding = (key: number, name: string, millis: number) =>
   Effect.scoped(Effect.gen(function*() {
     const portal = yield* Registry.findOrStart(Services.Till, { name })
@@ -32,8 +32,8 @@ export const hold = Actor.fn("hold", {
 })(({ key, millis, name }) => handled(keyBelow(key, 8), 0, holding(key, name, millis)).pipe(Actor.orDie))
 
 /**
- * Asks for one shared actor in the root and in another actor at the same time. The shared actor of this step in a
- * random program ends with its last holder.
+ * Asks for one shared actor in the root and in another actor at the same time. The shared actor ends when the last of
+ * its shares has been given up.
  */
 export const shared: Does = ({ key, other, step: { a, b, c } }) => {
   const name = `shared${c % 2}`
@@ -58,7 +58,10 @@ export const census = Actor.fn("census", { module, payload: { key: Schema.Int } 
 
 export const censuses: Does = ({ key, other, step: { b } }) => b % 2 === 0 ? watching(key) : other.run(census({ key }))
 
-/** Makes a call over a reference, and interrupts the call while the two actors still open their connection. */
+/**
+ * Makes a call over a reference, and interrupts the call while the connection of the two actors is still being
+ * opened.
+ */
 export const hasty: Does = (stage) => {
   const { key, other, otherName, step: { a, b, c } } = stage
   return Effect.gen(function*() {
@@ -101,7 +104,7 @@ export const deadline: Does = (stage) => {
   })
 }
 
-/** Makes many calls of one actor at the same time, while another step may drain the actor. */
+/** Makes many calls of one actor at the same time, while another step of the random program may drain the actor. */
 export const crowd: Does = (stage: Stage) => {
   const { key, portal, step: { a, b } } = stage
   const one = (i: number) => {

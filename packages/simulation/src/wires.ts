@@ -14,13 +14,14 @@ const oneWay: ReadonlyArray<Simulation.Direction> = ["incoming", "outgoing"]
 const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
 
 /**
- * Returns the actor at the other end of the disturbed connection: the parent, or in a third of the cases another actor.
+ * Returns the other end of the connection to disturb: in a third of the cases the name of another actor, otherwise
+ * `undefined` for the parent.
  */
 const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined
 
 /**
- * Returns the name of a connection for the checks: the actor's name for the connection with its parent, and another
- * name for a peer.
+ * Returns the name under which the checks know a connection: the actor's name if the other end is its parent, and
+ * another name for a peer.
  */
 const wireOf = (stage: Stage): string => {
   const peer = peerOf(stage)

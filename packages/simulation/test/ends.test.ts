@@ -63,7 +63,7 @@ describe("The end of an actor, under random schedules", () => {
     }))
 
   it.live(
-    "G19, G29: the end of an actor hides no failure of a stream that has sent all its items",
+    "G19, G29: the end of an actor hides no failure of a stream whose items have all been sent",
     () =>
       Effect.gen(function*() {
         for (let seed = 1; seed <= 300; seed++) {

@@ -19,7 +19,7 @@ const inFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>) =>
 
 describe("A random program with real processes", () => {
   it.live(
-    "a program with real processes has one history of all processes, in which a killed actor is recorded as lost",
+    "a random program with real processes has one history of all processes, which records a killed actor as lost",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -53,7 +53,7 @@ describe("A random program with real processes", () => {
   )
 
   it.live(
-    "a program with real processes can stop one actor and cut off another, and leaves neither of their processes",
+    "a random program with real processes can stop one actor and cut off another actor, and leaves neither of their processes",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -73,7 +73,7 @@ describe("A random program with real processes", () => {
   )
 
   it.live(
-    "a program with real processes reports a process that it has left behind, wherever that process is",
+    "a random program with real processes reports every process that it has left behind, wherever this process is in the tree",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {

@@ -18,7 +18,7 @@ const simulate = (...args: ReadonlyArray<string>) => exec(process.execPath, [...
 
 describe("Random programs in memory", () => {
   it.live(
-    "random programs keep every guarantee that a check decides from their histories",
+    "random programs keep every guarantee that the checks can decide from a history",
     () =>
       Effect.gen(function*() {
         for (const seed of seeds) {
@@ -30,7 +30,7 @@ describe("Random programs in memory", () => {
   )
 
   it.live(
-    "G199: random programs repeat each event and each random choice under the same seed",
+    "G199: a random program has the same events and makes the same random choices in each run with one seed",
     () =>
       Effect.gen(function*() {
         for (const seed of seeds.slice(0, 30)) {
@@ -43,7 +43,7 @@ describe("Random programs in memory", () => {
     60_000
   )
 
-  it("G199: random programs repeat in another process under the same seed", async () => {
+  it("G199: a random program has the same events in another process with the same seed", async () => {
     const digests = await Promise.all([1, 2].map(async () => {
       const { stdout } = await simulate("--seeds", "25")
       return /digest (\w+)/.exec(stdout)?.[1]
@@ -52,13 +52,13 @@ describe("Random programs in memory", () => {
     assert.strictEqual(digests[1], digests[0])
   }, 60_000)
 
-  it("npm run simulate prints one program by its seed, with its history", async () => {
+  it("npm run simulate prints one random program by its seed, with its history", async () => {
     const { stdout } = await simulate("--seed", "3")
     assert.include(stdout, Program.show(Program.generate(3)))
     assert.match(stdout, /LeftOwner owner root/)
   }, 60_000)
 
-  it("random programs cover every kind of step", () => {
+  it("random programs contain every kind of step", () => {
     const found = new Set(seeds.flatMap((seed) => Program.generate(seed).steps.map(({ kind }) => kind)))
     assert.deepStrictEqual(Array.from(found).sort(), Array.from(Program.kinds).sort())
   })
@@ -111,7 +111,7 @@ describe("Shrinking the schedule of a failing program", () => {
       assert.deepStrictEqual([left[0], left.at(-1)], [300, 309])
     }))
 
-  it.live("G199: shrinking a schedule repeats a run without some random choices, in which fibers switch less often", () =>
+  it.live("G199: a shrunk schedule repeats a run without some of its random choices, so that fibers switch less often", () =>
     Effect.gen(function*() {
       const program = { ...Program.generate(46), calm: [[0, 1_000_000]] as const }
       const [wild, one, two] = [yield* run(Program.generate(46)), yield* run(program), yield* run(program)]
@@ -121,7 +121,7 @@ describe("Shrinking the schedule of a failing program", () => {
     }))
 })
 
-describe("Each check of the history of a run", () => {
+describe("The checks of the history of a run", () => {
   const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }
@@ -260,13 +260,13 @@ describe("Each check of the history of a run", () => {
   })
 
   for (const [check, text, events] of histories) {
-    it(`${check} finds a fault in a history: ${text.source}`, () => {
+    it(`the check ${check} finds a fault in a history: ${text.source}`, () => {
       const found = Check.problems(result(events)).filter((problem) => problem.check === check)
       assert.match(found.map(({ text }) => text).join("; "), text)
     })
   }
 
-  it("the check logsInOrder reports a line of an answered call that was not logged", () => {
+  it("the check logsInOrder reports a log line of an answered call that was never logged", () => {
     const called: History.Event = { _tag: "Called", key: 0, kind: "log", actor: "a0", from: "root" }
     const answered: History.Event = { _tag: "Answered", key: 0, how: ok }
     const found = Check.problems(result([called, answered]))
@@ -274,7 +274,7 @@ describe("Each check of the history of a run", () => {
     assert.deepStrictEqual(Check.problems(result([called, answered], ["logs Info: line 0 0"])), [])
   })
 
-  it("the check isNotLost excuses only an actor that was killed while its connection was held", () => {
+  it("the check isNotLost reports the loss of an actor whose connection was held, unless the actor was killed", () => {
     const lostOf = (actor: string): ReadonlyArray<History.Event> => [
       { _tag: "Held", actor, millis: 9_000 },
       { _tag: "Called", key: 1, kind: "run", actor, from: "root" },
@@ -288,12 +288,12 @@ describe("Each check of the history of a run", () => {
     ])
   })
 
-  it("the check logsInOrder reports a line that was logged too early", () => {
+  it("the check logsInOrder reports a log line of an actor that was logged before an earlier line", () => {
     const found = Check.problems(result([], ["logs Info: line 4 0", "logs Info: line 4 2"]))
     assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "line 2 of 4 was logged where 1 was next" }])
   })
 
-  it("each check has a history in this file in which it finds a fault", () => {
+  it("each check of histories has a history in this file in which it finds a fault", () => {
     const tested = new Set([...histories.map(([check]) => check), "logsInOrder"])
     assert.deepStrictEqual(Array.from(tested).sort(), Object.keys(Check.checks).sort())
   })

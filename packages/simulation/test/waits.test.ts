@@ -16,8 +16,8 @@ const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
   Effect.map(Simulation.explore(program, { seeds, faults }), ({ runs }) => assert.strictEqual(runs, seeds))
 
 /** Each test of this file once found a fiber that waited for ever, under one of the first seeds. */
-describe("A fiber that is preempted between a check and the wait that follows", () => {
-  it.live("G203: a call ends that is interrupted, and whose connection is lost, between a check and the wait that follows", () =>
+describe("A fiber that is preempted between the check of a condition and its wait for this condition", () => {
+  it.live("G203: a call ends even if, between a check and its wait, the call is interrupted and its connection is lost", () =>
     explored(
       Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -31,7 +31,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       150
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait reads an item that has arrived in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait reads an item that has arrived since the check", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [reply] })
@@ -46,7 +46,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait sends with credit that was granted in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait sends with credit that was granted since the check", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -58,7 +58,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait sends after a full connection has got room in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait sends if a full connection has got room since the check", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -69,7 +69,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       40
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait begins its call after the connection has admitted it in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait begins its call if the connection has admitted it since the check", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })
@@ -79,7 +79,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait runs its task after a worker has taken it in between", () =>
+  it.live("G203: a fiber that is preempted between a check and its wait runs its task if a worker has taken the task since the check", () =>
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })
@@ -92,7 +92,7 @@ describe("A fiber that is preempted between a check and the wait that follows", 
       600
     ))
 
-  it.live("G230: a pool closes although a fiber is interrupted between a check and its wait, before the start of a worker has begun", () =>
+  it.live("G230: a pool closes although a fiber is interrupted between a check and its wait, while the start of a worker has not begun", () =>
     explored(
       Effect.gen(function*() {
         const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))

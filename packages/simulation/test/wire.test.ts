@@ -22,9 +22,9 @@ const reached = [
   "halves: Fail ContextCancelled"
 ]
 
-describe("Random programs with a monitor on each connection", () => {
+describe("Random programs with a monitor of the protocol's words on each connection", () => {
   it.live(
-    "random programs keep the grammar of the protocol in every word, and end their calls in every possible way",
+    "random programs keep the grammar of the protocol in every word, and their calls end in every way that is possible",
     () =>
       Effect.gen(function*() {
         const ends = new Set<string>()
@@ -52,7 +52,7 @@ describe("Random programs with a monitor on each connection", () => {
   }
 })
 
-describe("A bug planted on the wire is found", () => {
+describe("A bug that is planted in the words of a connection, and found", () => {
   for (const [name, plan] of Object.entries(bugs)) {
     it.live(name, () =>
       Effect.gen(function*() {

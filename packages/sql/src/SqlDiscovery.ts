@@ -45,7 +45,8 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
  * them. A repeated run of the statement that creates the tables changes nothing.
  *
  * The database user of a program that does not create the driver's tables needs `usage` on the schema and on its
- * sequence. The user also needs `select, insert, update, delete` on the schema's tables.
+ * sequence. The database user of a program that does not create the tables also needs `select, insert, update, delete`
+ * on the tables.
  *
  * @example
  * ```ts
@@ -67,8 +68,8 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
  * from the pool of the `PgClient`. A program that follows names or waits for names over PostgreSQL keeps a second
  * connection.
  *
- * The clock of the PostgreSQL server decides which leases have expired. The tokens of names in PostgreSQL keep growing
- * even after the loss of a database.
+ * The clock of the PostgreSQL server decides which leases have expired. The fencing tokens of names in PostgreSQL keep
+ * growing even after the database is lost.
  *
  * @example
  * ```ts check

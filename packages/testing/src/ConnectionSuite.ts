@@ -1,8 +1,9 @@
 /**
- * Tests the duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
+ * Tests the duties of every `Connection`: order, backpressure, half close, a cut of the connection, and an end that
+ * is reported once.
  *
- * To test a new transport, pass a function that makes its connected pairs to this contract. Each case of the contract
- * gets its own connected pair. `TransportSuite` tests listening and dialling.
+ * To test a new transport, pass to `contract` a function that makes the connected pairs of the transport. Each test
+ * case of this suite gets its own connected pair. The suite `TransportSuite` tests listening and dialling.
  *
  * @since 0.1.0
  */
@@ -15,8 +16,8 @@ import * as Eventually from "./Eventually.ts"
 import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes both ends of one connection, neither of which is started; the Scope of the effect removes all that the ends
- * leave behind.
+ * Makes both ends of one connection, neither of which is started; the Scope in which the ends are made removes all
+ * that they leave behind.
  *
  * @category models
  * @since 0.1.0
@@ -44,8 +45,8 @@ const fill = (connection: Connection, chunk: Uint8Array): number => {
 }
 
 /**
- * Writes to a connection until the connection stays full, because a driver may have more room after `write` first
- * answers false. Returns the number of bytes that the connection took.
+ * Writes to a connection until `write` answers false for good, because a driver may have more room after its first
+ * answer false. Returns the number of bytes that the connection took.
  */
 const fillUp = (connection: Connection, writer: Recorder, chunk: Uint8Array): Effect.Effect<number> =>
   Effect.gen(function*() {
@@ -291,7 +292,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * The contract of connections, for a transport whose connected pairs `make` makes.
+ * Returns the test cases for the connections of a transport, whose connected pairs `make` makes.
  *
  * @example
  * ```ts

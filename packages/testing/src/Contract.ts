@@ -1,6 +1,6 @@
 /**
- * A contract as data: the duties of every implementation of an interface, one case for each duty. A contract depends on
- * no test runner: a test passes each case to its own runner.
+ * A contract is data: the duties of every implementation of an interface, with one test case for each duty. A
+ * contract depends on no test runner: a test file passes each test case to its own runner.
  *
  * ```ts check
  * const pair = TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
@@ -12,8 +12,8 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * One duty of an implementation. The effect `run` fails or dies when the implementation breaks the duty. Each case of a
- * contract ends by itself within seconds.
+ * One duty of an implementation, as a test case. The effect `run` fails or dies when the implementation breaks the
+ * duty. Each test case ends by itself within seconds.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +24,7 @@ export interface Case {
 }
 
 /**
- * All cases of a contract: one case for each duty of an implementation.
+ * All test cases of a contract: one test case for each duty of an implementation.
  *
  * @category models
  * @since 0.1.0

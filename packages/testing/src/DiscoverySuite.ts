@@ -1,12 +1,12 @@
 /**
- * Tests the duties of every `Discovery` to its tree. A name, unique or shared, is held from its claim on, and is listed
- * from the moment its actor is ready until the actor is gone. A watcher of the registry gets every change in order, and
+ * Tests the duties that every `Discovery` has towards its tree. A name is held from its claim on, and is listed from
+ * the time its actor is ready until the actor is gone. A watcher of the registry gets every change in order, and
  * costs a bounded amount of memory.
  *
- * To test a new Discovery, pass a function that makes it to this contract. Each case of the contract opens the
- * Discovery for its own tree, with the registrar of that tree below the Discovery. No case of the contract checks that
- * a parent may report about an actor, because the runtime itself checks this permission. A case of the contract
- * compares only the entries of its own tree, because an engine may hold entries of other trees.
+ * To test a new Discovery, pass to `contract` a function that makes the Discovery. Each test case of this suite opens
+ * the Discovery for a tree of its own, with the registrar of this tree below the Discovery. No test case checks
+ * whether a parent may report about an actor, because the runtime itself checks this permission. A test case compares
+ * only the entries of its own tree, because an engine may hold entries of other trees.
  *
  * @since 0.1.0
  */
@@ -34,8 +34,8 @@ import { equal, settled } from "./internal/recorder.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * Makes a Discovery that is not open yet. The Scope of the effect closes the resources that all trees of the Discovery
- * share, such as a connection to an engine.
+ * Makes a Discovery that is not open yet. The Scope in which the Discovery is made closes the resources that all
+ * trees of the Discovery share, such as a connection to an engine.
  *
  * @category models
  * @since 0.1.0
@@ -43,7 +43,7 @@ import * as Leaks from "./Leaks.ts"
 export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.Scope>
 
 /**
- * Makes a Discovery from its Layer. The effect fails when the Layer of the Discovery cannot be built.
+ * Makes a Discovery from its Layer. The returned effect fails when the Layer of the Discovery cannot be built.
  *
  * @example
  * ```ts check
@@ -58,12 +58,12 @@ export const fromLayer = <E>(layer: Layer.Layer<Discovery, E>): MakeDiscovery =>
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, Discovery))
   )
 
-/** The tree for which a case of the contract opens a Discovery. */
+/** The tree for which a test case opens a Discovery. */
 class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
   readonly ended = new Set<string>()
-  /** The number of watchers that the registrar of this case's tree has now. */
+  /** The number of watchers that the registrar of the test case's tree has now. */
   watching = 0
   readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
   readonly registrar: TreeRegistrar
@@ -88,7 +88,7 @@ class Tree {
     return this.discovery.open({ root, registrar, isGone, tree: "suite", host: "here", addresses })
   }
 
-  /** A name that no other tree has, because an engine may know the names of other trees. */
+  /** Returns a name that no other tree has, because an engine may know the names of other trees. */
   name(of: string): string {
     return `${of}-${this.id}`
   }
@@ -108,7 +108,10 @@ class Tree {
     }
   }
 
-  /** The names of this tree's entries, in order, without the part that makes each name unique to the tree. */
+  /**
+   * The names of the actors in the entries of the test case's tree, in order, without the suffix that makes them
+   * unique.
+   */
   short(entries: ReadonlyArray<Entry>): ReadonlyArray<string> {
     return entries.filter(({ path }) => path[0] === this.root.actor.uuid).map(({ actor }) => this.plain(actor.name))
   }
@@ -117,7 +120,7 @@ class Tree {
     return name.slice(0, -this.id.length - 1)
   }
 
-  /** A change of this tree that a watcher has received, as text. */
+  /** Formats a change of this tree that a watcher has received as text. */
   told(change: Change): string | undefined {
     if (change._tag === "Snapshot") return `all ${this.short(change.entries).toSorted().join(" ")}`
     if (change.entry.path[0] !== this.root.actor.uuid) return undefined
@@ -127,7 +130,7 @@ class Tree {
   }
 }
 
-/** The tools of a case of the contract: the tree, and the directory that the Discovery opened for the tree. */
+/** The tools of a test case: its tree, and the directory that the Discovery has opened for this tree. */
 interface Opened {
   readonly tree: Tree
   readonly directory: Directory
@@ -135,7 +138,7 @@ interface Opened {
 
 let pids = 1000
 
-/** Adds an actor to the registry of a case's tree, and reports the actor as ready. */
+/** Adds an actor to the registry of the test case's tree, and reports the actor as ready. */
 const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree["entry"]>[1] = {}) =>
   Effect.gen(function*() {
     const entry = tree.entry(of, options)
@@ -414,7 +417,8 @@ const watches: Record<string, Body> = {
     }),
   "a watcher that stops is forgotten": (opened) =>
     Effect.gen(function*() {
-      // A Discovery that follows the registrar has a watch of its own, from the beginning or from the first watcher on.
+      // A Discovery that follows the registrar has one watch of its own, from the beginning or from its first watcher
+      // on.
       yield* Effect.flatMap(reading(opened), ({ stop }) => stop)
       yield* settled
       const before = opened.tree.watching
@@ -425,7 +429,7 @@ const watches: Record<string, Body> = {
     })
 }
 
-/** The case of the contract in which the Discovery itself is closed. */
+/** The test case in which the Discovery itself is closed. */
 const leftBehind = (discovery: Discovery["Service"]) =>
   Effect.gen(function*() {
     const tree = new Tree(discovery)
@@ -446,8 +450,8 @@ const leftBehind = (discovery: Discovery["Service"]) =>
   })
 
 /**
- * The contract of a Discovery that `make` makes. A case of the contract fails when its duty is broken, and ends by
- * itself within seconds.
+ * Returns the test cases for the Discovery that `make` makes. A test case fails when the Discovery breaks its duty,
+ * and ends by itself within seconds.
  *
  * @example
  * ```ts check

@@ -1,9 +1,9 @@
 /**
- * Tests the duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed expires
- * with its keys, and changes are hinted at.
+ * Tests the duties of every `DiscoveryDriver`: one holder for a key, growing tokens, the expiry of a lease that is
+ * not renewed, and hints at changes.
  *
- * To test a new engine, pass a function that makes its driver to this contract. Each case of the contract uses names of
- * its own, so the engine may hold other names.
+ * To test a new engine, pass to `contract` a function that makes the driver of the engine. Each test case of this
+ * suite uses names of its own, so the engine may hold other names.
  *
  * @since 0.2.0
  */
@@ -48,18 +48,18 @@ export const fromLayer = <E>(layer: Layer.Layer<DiscoveryDriver, E>): MakeDriver
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, DiscoveryDriver))
   )
 
-/** The milliseconds for which a lease lives that does not expire during a case. */
+/** The milliseconds of a lease that must not expire during a test case. */
 const longMillis = 60_000
 const shortMillis = 300
 
-/** The longest time that a case waits for the expiry of a lease, because an engine may expire leases in sweeps. */
+/** The longest time that a test case waits for the expiry of a lease, because an engine may expire leases in sweeps. */
 const patience = { within: "10 seconds" } as const
 
 interface Opened {
   readonly driver: Driver
-  /** Makes a key that no other case of the contract uses. */
+  /** Makes a key that no other test case uses. */
   readonly key: (name: string) => string
-  /** Begins a lease that no other case of the contract uses. */
+  /** Begins a lease that no other test case uses. */
   readonly lease: (ttlMillis?: number) => Effect.Effect<Lease, unknown>
 }
 
@@ -213,8 +213,8 @@ const cases: Record<string, Body> = {
 }
 
 /**
- * The contract of an engine, for a driver that `make` makes. A case of the contract fails when its duty is broken, and
- * ends by itself within seconds.
+ * Returns the test cases for an engine, whose driver `make` makes. A test case fails when the engine breaks its duty,
+ * and ends by itself within seconds.
  *
  * @example
  * ```ts check

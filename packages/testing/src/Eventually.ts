@@ -27,8 +27,8 @@ export interface Options {
 }
 
 /**
- * The error of a condition that did not become true in time. The field `last` of the error `NotInTime` is the failure
- * of the last attempt.
+ * The error of a condition that did not become true before the deadline. The field `last` of the error `NotInTime` is
+ * the failure of the last attempt.
  *
  * @example
  * ```ts
@@ -70,8 +70,8 @@ export const pause = (duration: Duration.Input): Effect.Effect<void> =>
   })
 
 /**
- * Runs `attempt` until it succeeds. A failure or a defect of the attempt, such as an assertion that throws, leads to
- * another attempt.
+ * Runs the effect `attempt` again and again until it succeeds. After a failure or a defect, such as an assertion that
+ * throws, the effect is run again.
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ export const succeeds = <A, E, R>(
 }
 
 /**
- * Polls until `look` returns a value other than `undefined` and `false`, and returns that value.
+ * Runs the function `look` until it returns a value other than `undefined` and `false`, and returns this value.
  *
  * @example
  * ```ts

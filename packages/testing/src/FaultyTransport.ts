@@ -1,16 +1,16 @@
 /**
- * Wraps a connection with faults, as far as the contract of connections allows faults.
+ * Wraps a connection so that it shows faults, as far as the duties of a connection allow faults.
  *
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
  * A faulty connection keeps the duties of a transport: bytes keep their order, none are lost before the end, and the
- * end is reported once. The configured faults decide all other behaviour of a faulty connection. Chunks of a faulty
- * connection wait for turns of the event loop, and are split and joined anywhere. A write to a faulty connection may be
- * answered with `false`, and the connection may end at any byte, in one direction or both. The same seed causes the
- * same faults of a connection in every run.
+ * end is reported once. All other behaviour of a faulty connection follows from the faults that are configured.
+ * Chunks of a faulty connection wait for turns of the event loop, and are split and joined anywhere. A write to a
+ * faulty connection may be answered with `false`, and the connection may end at any byte, in one direction or both
+ * directions. The same seed causes the same faults of a connection in every run.
  *
- * A test can also stop both directions of a faulty connection (`hold`) and release them. A cut of the faulty connection
- * partitions the actors of the test.
+ * A test can also stop both directions of a faulty connection (`hold`) and release them. A cut of the connection
+ * separates its two actors, as a partition of the network does.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,8 @@ import type { Address, Connection, ConnectionHandlers, TransportDriver } from "@
 import * as Effect from "effect/Effect"
 
 /**
- * The directions of a connection that a cut ends; `incoming` is the direction that the faulty end reads. Only the
- * reader of a direction notices the cut of this direction.
+ * The directions of a connection that a cut ends; `incoming` is the direction whose bytes arrive at the faulty end.
+ * Only the reader of a direction notices the cut of this direction.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ import * as Effect from "effect/Effect"
 export type Cut = "both" | "incoming" | "outgoing"
 
 /**
- * Functions of a connection that can be made to throw, as in a broken driver.
+ * Functions of a connection that a test can make throw, as in a broken driver.
  *
  * @category models
  * @since 0.1.0
@@ -35,7 +35,7 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * The faults that a faulty connection shows. Chances are numbers from 0 to 1; without faults the connection behaves
+ * The faults that a faulty connection shows. The chances are numbers from 0 to 1; a connection without faults behaves
  * like the inner connection.
  *
  * @category models
@@ -50,16 +50,16 @@ export interface Faults {
   /** The chance that a chunk of bytes is joined with the next chunk. */
   readonly join?: number | undefined
   /**
-   * The chance that a write returns `false` although the connection has room. The callback `drain` follows a refused
-   * write at most `delay` turns of the event loop later.
+   * The chance that a write returns `false` although the connection has room. The callback `drain` follows at most
+   * `delay` turns of the event loop after a write that returned `false`.
    */
   readonly stall?: number | undefined
-  /** Ends the connection after `after` bytes of one direction, even in the middle of a frame. */
+  /** Ends the connection after `after` bytes of the direction `counting`, even in the middle of a frame. */
   readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
 }
 
 /**
- * An end of a faulty connection, with functions that cause more faults.
+ * The faulty end of a connection, with functions that cause more faults.
  *
  * @category models
  * @since 0.1.0
@@ -102,8 +102,8 @@ export const random = (seed: number): () => number => {
 }
 
 /**
- * The number of bytes that the queue of one direction takes before its writer has to wait. A queue takes more bytes
- * than the inner connection, so that the inner connection decides about backpressure.
+ * The number of bytes that the queue of one direction takes before the writer of this direction has to wait. A queue
+ * takes more bytes than the inner connection, so that the inner connection decides about backpressure.
  */
 const highWaterBytes = 1024 * 1024
 
@@ -115,8 +115,8 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * One direction of a faulty connection: a queue that passes each chunk on when its time has come and the other side has
- * room.
+ * One direction of a faulty connection: a queue that passes each chunk on when the chunk's time has come and the
+ * reader has room.
  */
 class Lane {
   private queue: Array<Uint8Array> = []
@@ -136,10 +136,13 @@ class Lane {
   constructor(options: {
     readonly faults: Faults
     readonly next: () => number
-    /** Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for `resume`. */
+    /**
+     * Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for a call of
+     * `resume`.
+     */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** A callback for each time at which the queue of this direction has become shorter. */
+    /** Called each time the queue of this direction has become shorter. */
     readonly moved: () => void
     /**
      * The number of bytes of one direction after which the connection ends; `undefined` for a connection that is not
@@ -161,7 +164,7 @@ class Lane {
     return this.blocked || this.queued >= highWaterBytes
   }
 
-  /** A callback for the moment at which all bytes of the queue have moved on and the other side has room. */
+  /** True when all bytes of the queue have moved on and the reader of this direction has room. */
   get isClear(): boolean {
     return !this.blocked && this.queued === 0
   }
@@ -204,7 +207,7 @@ class Lane {
     })
   }
 
-  /** Passes the first chunk of the queue on, and each later chunk when the chunk's time comes. */
+  /** Passes the first chunk of the queue on, and each later chunk when the time of that chunk comes. */
   private pass(): void {
     while (!this.blocked && !this.held && this.flow !== "ended") {
       const chunk = this.head()
@@ -222,7 +225,7 @@ class Lane {
     }
   }
 
-  /** Takes the next chunk of the queue, split or joined. */
+  /** Takes the next chunk of the queue, which may be a piece of a chunk or several joined chunks. */
   private head(): Uint8Array | undefined {
     const { join = 0, split = 0 } = this.faults
     let chunk = this.queue.shift()
@@ -322,8 +325,7 @@ class FaultyEnd implements Link {
     if (how !== "incoming" && !this.over.outgoing) {
       this.over.outgoing = true
       this.outgoing.drop()
-      // Bytes that have reached the inner connection before a cut still arrive, and the peer sees the end after these
-      // bytes.
+      // Bytes that have reached the inner connection before a cut still arrive, and only then the peer sees the end.
       this.inner.end()
     }
     if (how !== "outgoing" && !this.over.incoming) {
@@ -343,7 +345,7 @@ class FaultyEnd implements Link {
         this.pay()
       },
       end: (reason) => {
-        // The end of a faulty connection with a reason does not wait for bytes in transit.
+        // An end of the inner connection that has a reason is reported at once, ahead of bytes in transit.
         if (reason !== undefined) {
           this.incoming.drop()
           this.tell(reason)
@@ -426,9 +428,9 @@ export const pair = (
 }
 
 /**
- * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` is called for each
- * dialled connection, and may return different faults for different connections. `onLink` gets each faulty connection,
- * so that a test can hold or cut the connection.
+ * A transport that adds faults to the connections it dials, for peers of a tree in memory. The function `faults` is
+ * called for each dialled connection, and may return different faults for different connections. The function
+ * `onLink` gets each faulty connection, so that a test can hold or cut the connection.
  *
  * @example
  * ```ts

@@ -25,8 +25,8 @@ export const make = (
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // The path of a temporary folder is resolved (`realpath`), because modules are known by their path and the
-      // temporary folder may be a symbolic link.
+      // The path of a temporary folder is resolved with `realpath`: Node knows modules by their real path, and the
+      // folder may be a symbolic link.
       const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-testing-")))
       for (const [name, text] of Object.entries(files)) {
         const file = Path.join(folder, name)
@@ -39,8 +39,8 @@ export const make = (
   )
 
 /**
- * Reads the lines of a file; a file that does not exist has no lines. Tests use `lines` to read the lines that their
- * actors have appended to a file.
+ * Reads the lines of a file; a file that does not exist has no lines. Tests use the function `lines` to read the
+ * lines that their actors have appended to a file.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export const lines = (file: string): ReadonlyArray<string> =>
   Fs.existsSync(file) ? Fs.readFileSync(file, "utf8").split("\n").filter((line) => line !== "") : []
 
 /**
- * Appends a line to a file, which `lines` reads.
+ * Appends a line to a file, from which `lines` reads it.
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 /**
- * Checks that work leaves nothing behind: records this process's resources before the work, and compares them
+ * Checks that an effect leaves nothing behind: records this process's resources before the effect, and compares them
  * afterwards.
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
  * The comparison of resources is repeated until a deadline, because resources that are just ending may take a moment.
- * The check for leaks fails if a process, descriptor or file exists that did not exist before the work, and its error
- * lists all of them. Two pieces of work that run at the same time see each other's resources, so put one check around
- * both pieces.
+ * A check for leaks fails if a process, descriptor or file exists that did not exist before the effect; its error
+ * lists all of them. Two effects that run at the same time see each other's resources, so put one check for leaks
+ * around both effects.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export interface Options {
 }
 
 /**
- * The error of work that has left something behind.
+ * The error of an effect that has left a process, a descriptor or a file behind.
  *
  * @example
  * ```ts
@@ -92,8 +92,7 @@ const descriptors = (): ReadonlyMap<number, string> => {
     try {
       found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
     } catch {
-      // The descriptor by which this function read the folder of descriptors is closed by now, so this descriptor does
-      // not count.
+      // The descriptor by which this function has read the folder /proc/self/fd is closed by now, and does not count.
     }
   }
   return found
@@ -181,7 +180,8 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 }
 
 /**
- * Waits until no resource is left that is missing in `before`; fails with the remaining resources at the deadline.
+ * Waits until this process has no resource that is missing in `before`; fails at the deadline with the resources that
+ * it still has.
  *
  * @example
  * ```ts
@@ -206,8 +206,8 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
   )
 
 /**
- * Runs an effect, and fails if the effect leaves a process, a descriptor or a file behind, however the effect ends. The
- * effect's own failure is the first in the cause, before the failure of the check for leaks.
+ * Runs an effect, and fails if the effect leaves a process, a descriptor or a file behind, however the effect ends.
+ * The failure of the effect comes first in the cause, before the failure of the check for leaks.
  *
  * @example
  * ```ts

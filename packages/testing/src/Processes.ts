@@ -1,8 +1,8 @@
 /**
- * Reads the processes of this machine, for tests: their parents, their titles, and whether they are gone.
+ * Reads the processes of this computer, for tests: their parents, their titles, and whether they are gone.
  *
- * On Linux the data of processes is read from /proc; on other systems from `ps`, which shows no environments. A list of
- * processes may already be outdated when a test reads it, so wait with `gone` and `Eventually`, and do not check only
+ * On Linux the data of processes is read from /proc; on other systems from `ps`, which shows no environments. A list
+ * of processes may already be outdated when a test reads it, so poll with `gone` or `Eventually` instead of checking
  * once.
  *
  * @since 0.1.0
@@ -13,7 +13,7 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * A process of this machine. The field `state` is the kernel's letter for the state of the process, such as R for
+ * A process of this computer. The field `state` is the kernel's letter for the state of the process, such as R for
  * running, T for stopped, and Z for dead and not reaped.
  *
  * @category models
@@ -66,7 +66,7 @@ const fromPs = (line: string): Process | undefined => {
 }
 
 /**
- * Reads the list of processes from `ps`, for machines without /proc.
+ * Reads the list of processes from `ps`, for computers without /proc.
  *
  * @example
  * ```ts
@@ -85,7 +85,7 @@ export const allFromPs = (): ReadonlyArray<Process> => {
 }
 
 /**
- * Returns every process of this machine.
+ * Returns every process of this computer.
  *
  * @example
  * ```ts
@@ -159,9 +159,9 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
   descendants(root).filter(({ command }) => command.includes(text))
 
 /**
- * Returns every process that was started with this environment variable. Descendants of a process are found even after
- * their parents have died and init has adopted them. The search for processes by an environment variable works only on
- * Linux, and finds no process on other systems.
+ * Returns every process that was started with this environment variable. Descendants of a started process are found
+ * even after their parents have died and init has adopted them. The search by an environment variable works only on
+ * Linux; on other systems it finds no process.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Runs a program as a separate process, for tests of signals, exit codes, output, and what the program leaves behind.
+ * Runs a file as a separate process, for tests of signals, exit codes, output, and what the process leaves behind.
  *
  * Every process that the program starts gets a variable in its environment, by which the process is found even if its
  * parent has died. When the Scope closes, all remaining processes of the program are killed.
@@ -14,7 +14,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * Options for the start of a program as a separate process. The started program gets the same Node flags as this
+ * Options for the start of a program as a separate process. The started process gets the same Node flags as this
  * process.
  *
  * @category models
@@ -26,13 +26,13 @@ export interface Options {
   readonly env?: { readonly [name: string]: string } | undefined
   readonly cwd?: string | undefined
   /**
-   * A command that is started in the place of the program and itself starts the program, such as `nice` or `unshare`.
+   * A command that is started in the place of Node and itself starts Node with the file, such as `nice` or `unshare`.
    */
   readonly through?: ReadonlyArray<string> | undefined
 }
 
 /**
- * The end of a program: either its exit code or its signal is set.
+ * The end of a program; exactly one of the fields for exit code and signal is set.
  *
  * @category models
  * @since 0.1.0
@@ -53,7 +53,7 @@ export interface Program {
   /** Returns the output that the program has written to its stdout until now. */
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Waits until the program's stdout matches; the failure shows the output instead. */
+  /** Waits until the program's stdout matches a pattern; the failure shows the output that did not match. */
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
   /** Sends a signal to the program alone, not to its process group. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
@@ -74,7 +74,7 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // `kill` throws for a process that has already ended.
+    // The function `kill` throws for a process that has already ended.
   }
 }
 
@@ -98,7 +98,7 @@ export const start = (file: string, options: Options = {}): Effect.Effect<Progra
     Effect.sync(() => launch(file, options)),
     ([program, child]) =>
       Effect.sync(() => {
-        // A program that has ended gets no signal: another process may have the pid of the ended program by now.
+        // A program that has ended gets no signal: by now another process may have its pid.
         child.kill("SIGKILL")
         for (const { pid } of program.left()) kill(pid)
       })

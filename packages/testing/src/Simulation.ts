@@ -1,14 +1,15 @@
 /**
- * Runs whole trees of actors under a seed, which decides the fiber that runs next, the time at which bytes arrive, and
- * the actor that is killed. Two simulated runs with the same seed make the same choices. A simulated run of several
- * virtual seconds takes milliseconds of real time.
+ * Runs whole trees of actors under a seed, which decides which fiber runs next, when bytes arrive, and which actor is
+ * killed. Two simulated runs with the same seed make the same choices. A simulated run of several virtual seconds
+ * takes milliseconds of real time.
  *
  *     run(program, { seed, faults })               one run, with all that happened in it
  *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
  *
- * The actors of a simulation are those of `MemoryActor`, each as a process of a simulated machine. A killed actor of a
- * simulation runs no finalizer, and a stopped actor receives nothing. The resources of a killed actor are closed as a
- * kernel closes them. A simulation has no processes, sockets and signals of an operating system.
+ * The actors of a simulation are those of `MemoryActor`, each as a process of a simulated computer. A killed actor of
+ * a simulation runs no finalizer, and a stopped actor receives nothing. The resources of a killed actor are closed,
+ * as a kernel closes the resources of a killed process. A simulation has no processes, sockets and signals of an
+ * operating system.
  *
  * @since 0.1.0
  */
@@ -33,8 +34,8 @@ import type { Next } from "./internal/simulation/Seed.ts"
 export type { Direction, Faults, Happening } from "./internal/simulation/Machine.ts"
 
 /**
- * The connection of an actor on which a fault happens, named by the actor at its other end. The default is the actor's
- * connection to its parent.
+ * The connection of an actor to which a fault is done; the connection is named by the actor at its other end. By
+ * default the connection is the one to the actor's parent.
  *
  * @category models
  * @since 0.2.0
@@ -44,8 +45,8 @@ export interface Peer {
 }
 
 /**
- * The machine on which a simulated program runs, with actions that no program can do to itself. An actor is given by
- * its name, which means the living actor of that name that was started last.
+ * The surroundings of a simulated program, with actions on its actors that no program can do to itself. An action
+ * names an actor by its name, which means the living actor of that name that was started last.
  *
  * @example
  * ```ts
@@ -65,22 +66,22 @@ export class World extends Context.Service<World, {
   readonly note: (text: string) => Effect.Effect<void>
   /** Kills an actor, as `kill -9` does: none of its code runs any more. */
   readonly kill: (actor: string) => Effect.Effect<void>
-  /** Asks an actor to end, as SIGTERM does, and the parent of the actor ends it in order. */
+  /** Asks an actor to end, as SIGTERM does, so that the parent of the actor ends it in order. */
   readonly terminate: (actor: string) => Effect.Effect<void>
-  /** Stops an actor for a time or until `continue`: a stopped actor receives nothing, and its time stands still. */
+  /** Stops an actor for some time or until `continue`: a stopped actor receives nothing, and its time stands still. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
   /**
-   * Cuts the connection between an actor and its parent, or another peer. Only the reader of a direction notices the
-   * cut of this direction, and words of the writer are lost. `afterBytes` is the number of bytes that still pass in
-   * each direction that is cut. Default: 0.
+   * Cuts the connection between an actor and its parent, or between an actor and another peer. Only the reader of a
+   * cut direction notices the cut, and words of its writer are lost. The option `afterBytes` is the number of bytes
+   * that still pass in each direction that is cut. Default: 0.
    */
   readonly cut: (
     actor: string,
     options?: Peer & { readonly direction?: Direction | undefined; readonly afterBytes?: number | undefined }
   ) => Effect.Effect<void>
   /**
-   * Holds the connection between an actor and its parent, or another peer, for a time or until `release`. A held
+   * Holds the connection between an actor and its parent or another peer, for some time or until `release`. A held
    * connection delivers no bytes in either direction and loses none; new connections of the two actors are held too.
    * The death of one of the two actors ends the hold of their connection.
    */
@@ -110,17 +111,16 @@ export interface Options {
   /** The options of the simulated root, as `MemoryActor.layer` takes them. */
   readonly root?: MemoryActor.Options | undefined
   /**
-   * Loggers of the simulated program, which may throw and are called before the logger of the history. Default: no
-   * loggers.
+   * Loggers of the simulated program, which may throw; they are called before the logger that writes the history.
+   * Default: no loggers.
    */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Ranges of choices that the seed does not make: a range includes its first number and excludes its second. In a
-   * range of choices that the seed does not make, the fiber that ran last continues, and no bytes are late. Default: no
-   * ranges.
+   * Ranges of choices that are not left to the seed: a range includes its first number and excludes its second. In a
+   * range that is not left to the seed, the fiber that ran last continues, and no bytes are late. Default: no ranges.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
-  /** The number of choices after which a run is `endless`. Default: 1,000,000. */
+  /** The number of choices after which a run ends as `endless`. Default: 1,000,000. */
   readonly maxChoices?: number | undefined
 }
 
@@ -134,7 +134,8 @@ export interface Run<A = unknown, E = unknown> {
   readonly seed: number
   /**
    * The way in which the simulated run ended. The end `stuck` means that no fiber could run and no fiber slept,
-   * although the program was not done. The end `restless` means that a fiber still ran after the program had ended.
+   * although the simulated program had not ended. The end `restless` means that a fiber still ran after the simulated
+   * program had ended.
    */
   readonly end: "done" | "stuck" | "endless" | "restless"
   /**
@@ -166,7 +167,7 @@ const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   return { ...chosen, preempt: preempt ?? chosen.preempt, delay: late ?? chosen.delay }
 }
 
-/** The milliseconds of a duration; `Infinity` when there is none. */
+/** Returns the milliseconds of a duration, or `Infinity` when no duration is given. */
 const millisOf = (duration: Duration.Input | undefined): number =>
   duration === undefined ? Infinity : Duration.toMillis(duration)
 
@@ -197,9 +198,9 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
   })
 
 /**
- * Runs a program and its actors on a simulated machine, with the order of events that the seed decides. The effect of a
- * simulated run never fails, because its result says how the program ended. The simulated program gets its services,
- * except the runtime, from the context in which `run` is called.
+ * Runs a program and its actors on a simulated computer, with the order of events that the seed decides. The effect
+ * of a simulated run never fails, because its result says how the program ended. The simulated program gets its
+ * services, except the runtime, from the context in which `run` is called.
  *
  * @example
  * ```ts
@@ -245,7 +246,7 @@ const simulate = async <A, E, R>(
     () =>
       Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
         exit = done
-        // The simulated process of the root ends when the program of the root has ended.
+        // The simulated process of the root ends when the simulated program has ended.
         kernel.end(root)
       })
   )
@@ -287,8 +288,8 @@ export const problems = ({ choices, end, left, millis }: Run): ReadonlyArray<str
 ]
 
 /**
- * The error of a seed under which a program does not behave as it should. `Simulation.run` with the same seed and
- * faults repeats the run of this error.
+ * The error of a seed under which the run of a simulated program has a fault. A call of `Simulation.run` with the
+ * seed and the faults of this error repeats the failing run.
  *
  * @example
  * ```ts
@@ -339,8 +340,7 @@ export const show = ({ history }: Run): string => {
  */
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
   /**
-   * The number of seeds to explore, or a range of seeds that begins at `from`. The first explored seed `from` is 1 by
-   * default.
+   * The number of seeds to explore; or the first seed `from` and the number of seeds. By default the first seed is 1.
    */
   readonly seeds: number | { readonly from: number; readonly count: number }
   /** A pure function of a run that returns faults in addition to the faults that `problems` returns. */
@@ -355,7 +355,7 @@ export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
  */
 export interface Explored {
   readonly runs: number
-  /** The number of explored runs that differ from each other in at least one choice. */
+  /** The number of explored runs that are different, which means that they differ in at least one choice. */
   readonly different: number
   readonly choices: number
   readonly millis: number
@@ -363,8 +363,8 @@ export interface Explored {
 
 /**
  * Runs a program under many seeds, and fails with the first seed whose run has a fault according to `problems` or
- * `check`. Each seed of the exploration gives a separate run. A program that should differ between runs uses Effect's
- * `Random`.
+ * `check`. Each seed of the exploration gives a separate run. A simulated program that should differ between runs
+ * uses Effect's `Random`.
  *
  * @example
  * ```ts

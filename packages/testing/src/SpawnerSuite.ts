@@ -1,10 +1,10 @@
 /**
- * Tests the duties of every `SpawnerDriver`: a handle with a connection to the requested actor, one exit with its code
- * or signal, signals that reach the actor, and no remains of a start that failed or was given up.
+ * Tests the duties of every `SpawnerDriver`: a connection to the right actor, one exit with its code or signal,
+ * signals that reach the actor, and no remains of a failed start.
  *
- * To test a new spawner, pass a function that makes it to this contract. Each case of the contract gets its own driver
- * of the spawner. The cases of the contract start actors of this package, which the driver starts like any other
- * actors.
+ * To test a new spawner, pass to `contract` a function that makes the driver of the spawner. Each test case of this
+ * suite gets its own driver of the spawner. The test cases start actors of this package, which the driver starts like
+ * any other actors.
  *
  * @since 0.1.0
  */
@@ -41,8 +41,8 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes the spawner to test. The Scope of the effect ends the resources that all actors of the spawner share, such as a
- * warden.
+ * Makes the spawner to test. The Scope in which the spawner is made ends the resources that all actors of the spawner
+ * share, such as a warden.
  *
  * @category models
  * @since 0.1.0
@@ -50,9 +50,9 @@ type Driver = SpawnerDriver["Service"]
 export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Abilities of a spawner in addition to starting actors. The ability `process` means that each actor is a process of
- * this machine, in a group of its own. Each ability except `process` is a supported option of a start; `stderr` also
- * means that the last lines of stderr are kept.
+ * Abilities of a spawner beyond the start of actors. The ability `process` means that each actor is a process of this
+ * computer, in a process group of its own. Each ability other than `process` means that the spawner supports the
+ * option of a start with this name; `stderr` also means that last lines of stderr are kept.
  *
  * @category models
  * @since 0.1.0
@@ -83,8 +83,8 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * The abilities for which the driver is tested. The contract leaves out the cases for abilities that the driver does
- * not have.
+ * The abilities for which the driver is tested. The suite leaves out the test cases for abilities that the driver
+ * does not have.
  *
  * @category models
  * @since 0.1.0
@@ -98,9 +98,9 @@ export interface Options {
 }
 
 /**
- * Builds the driver of a `Spawner` Layer as the runtime of a root builds it: the platform's own driver, or the
- * program's driver around the platform's. The effect of `fromLayer` fails when the platform or the program's Layer
- * cannot be built.
+ * Builds the driver of a `Spawner` Layer as the runtime of a root builds it: the platform's driver, or the program's
+ * driver, which wraps the platform's. The returned effect fails when the platform or the program's Layer cannot be
+ * built.
  *
  * @example
  * ```ts
@@ -128,8 +128,8 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
 })
 
 /**
- * Compares code and signal of an exit. The evidence of an exit is not compared, because a driver need not give
- * evidence.
+ * Compares code and signal of an exit. The evidence that explains an exit is not compared, because a driver need not
+ * give evidence.
  */
 const ends = ({ code, signal }: ProcessExit, expected: Pick<ProcessExit, "code" | "signal">): void =>
   equal({ code, signal }, expected)
@@ -153,7 +153,7 @@ const kill = (handle: ProcessHandle): Effect.Effect<ProcessExit, Eventually.NotI
     return exited(handle)
   })
 
-/** Starts an actor without greeting it, so that the actor waits for its parent's first word. */
+/** Starts a process and does not greet it, so that its actor waits for its parent's first word. */
 const started = (driver: Driver, asked = request("waiting")) =>
   Effect.acquireRelease(driver.spawn(asked), (handle) =>
     Effect.ignore(Effect.suspend(() => {
@@ -161,14 +161,17 @@ const started = (driver: Driver, asked = request("waiting")) =>
       return exited(handle, "2 seconds")
     })))
 
-/** Ends actors that a driver could not end, because the root of a case would wait for them for ever. */
+/** Ends actors that a driver has not ended, because the root of a test case would wait for these actors for ever. */
 const endByForce = (handles: Iterable<ProcessHandle>) =>
   Effect.sync(() => {
     const below = new Set(Processes.descendants().map(({ pid }) => pid))
     for (const { actor: { pid } } of handles) if (below.has(pid)) process.kill(pid, "SIGKILL")
   })
 
-/** Runs an effect in a root over the driver, with the handles of the actors that the root starts, by their names. */
+/**
+ * Runs an effect in a root over the driver; the effect gets the handle of each actor that the root starts by the
+ * actor's name.
+ */
 const inTree = <A, E>(
   driver: Driver,
   use: (handle: (name: string) => ProcessHandle) => Effect.Effect<A, E, ActorRuntime.ActorRuntime | Scope.Scope>
@@ -211,8 +214,8 @@ const surroundings = (driver: Driver, options: SpawnOptions) =>
   inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
 
 /**
- * Compares the resources of this process before and after a case of the contract. The first start of a driver may
- * create resources that stay for all later starts.
+ * Compares the resources of this process before and after a test case. The first start of a driver may create
+ * resources that stay for all later starts.
  */
 const leavesNothing = <A, E>(driver: Driver, effect: Effect.Effect<A, E>) =>
   Effect.andThen(
@@ -238,7 +241,7 @@ const basic: Record<string, Body> = {
       const handles = yield* Effect.forEach(asked, (each) => started(driver, each), { concurrency: "unbounded" })
       equal(new Set(handles.map(({ actor }) => actor.pid)).size, 6)
       const ends = handles.map(({ connection }) => new Recorder(connection).start())
-      // The first word of an actor contains the identity of the actor.
+      // The first word of an actor (`Hello`) contains the identity of the actor.
       yield* Effect.forEach(handles, ({ actor }, i) =>
         Eventually.holds(
           `${actor.name} speaks on its connection`,
@@ -271,7 +274,8 @@ const basic: Record<string, Body> = {
         const portal = yield* begin("asked")
         handle("asked").signal("SIGTERM")
         const { code, signal } = yield* exited(handle("asked"))
-        // An actor that gets a signal and cleans up before its end exits with the code that shells use for the signal.
+        // An actor that gets SIGTERM and cleans up before its end exits with 143, the code that shells use for this
+        // signal.
         Assert.ok(code === null ? signal === "SIGTERM" : code === 143, `it exited with ${code ?? signal}`)
         yield* portal.wait
       })),
@@ -376,7 +380,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process of an actor whose start was given up may have been started before, and is ended here.
+          // The process of an actor whose start was given up may already run; the test case ends this process here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -385,8 +389,7 @@ const processes: Record<string, Body> = {
 const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
 
 /**
- * The case of the contract for an option of stdout or stderr, which passes on unchanged all bytes that the actor
- * writes.
+ * The test case for the options stdout and stderr, which pass on unchanged all bytes that the actor writes.
  */
 const handsOver = (stream: "stdout" | "stderr"): Body => (driver) =>
   inTree(driver, () =>
@@ -471,7 +474,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
     "the option memoryLimit bounds the heap of the actor": (driver) =>
       Effect.gen(function*() {
         const { heapLimit } = yield* surroundings(driver, { memoryLimit: 200 })
-        // V8 adds room for young objects to the limit for old objects.
+        // V8 adds room for young objects to the memory limit, which is the limit for old objects.
         Assert.ok(heapLimit < 2 * 200 * 1024 * 1024, `its heap may grow to ${heapLimit} bytes`)
       })
   },
@@ -484,8 +487,8 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
 }
 
 /**
- * The contract of starting actors, for a spawner that `make` makes. A case of the contract fails when the driver breaks
- * its duty, and ends by itself within seconds.
+ * Returns the test cases for a spawner, whose driver `make` makes. A test case fails when the driver breaks its duty,
+ * and ends by itself within seconds.
  *
  * @example
  * ```ts check

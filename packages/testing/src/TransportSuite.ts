@@ -1,9 +1,9 @@
 /**
- * Tests the duties of every `TransportDriver`: an address belongs to one actor, each dial of it is accepted, a closed
- * listener does not answer, and no living actor is reported as gone.
+ * Tests the duties of every `TransportDriver`: one actor for each address, an answer to each dial, silence after a
+ * listener is closed, and no living actor that is reported as gone.
  *
- * To test a new transport, pass a function that makes it to this contract, and `dialled` of the same function to
- * `ConnectionSuite`. Each case of the contract gets a transport of its own.
+ * To test a new transport, pass to `contract` a function that makes its driver, and to `ConnectionSuite` the result
+ * of `dialled` for this function. Each test case of this suite gets a transport of its own.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,8 @@ import { credentials } from "./internal/platform.ts"
 import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes a transport of one network; the Scope of the effect removes all that the listeners of the transport leave.
+ * Makes a transport in a network of its own; the Scope of the effect removes all that the listeners of the transport
+ * leave.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +38,9 @@ import { bytes, equal, received, Recorder, settled } from "./internal/recorder.t
 export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, Scope.Scope>
 
 /**
- * Builds the driver of a `Transport` Layer as the runtime of a root builds it, with credentials of its own. The effect
- * of `fromLayer` fails when the transport's settings cannot be sent to another process, or its driver cannot be built.
+ * Builds the driver of a `Transport` Layer as the runtime of a root builds it, with credentials of its own. The
+ * returned effect fails when the transport's settings cannot be sent to another process, or its driver cannot be
+ * built.
  *
  * @example
  * ```ts
@@ -70,8 +72,8 @@ const newActor = (name = "actor"): ActorId => {
 }
 
 /**
- * A listener of a case, with the connections that the listener has accepted. Open connections of the listener end with
- * the Scope of the case.
+ * A listener of a test case, with the connections that the listener has accepted. The open connections of the
+ * listener end with the Scope of the test case.
  */
 class Door {
   readonly guests: Array<Connection> = []
@@ -116,7 +118,7 @@ const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
   })
 
 /**
- * Makes both ends of one connection of a transport, the end of the dialler first, for `ConnectionSuite.contract`.
+ * Makes both ends of one connection of a transport, with the dialler's end first, for `ConnectionSuite.contract`.
  *
  * @example
  * ```ts
@@ -267,14 +269,14 @@ const cases = {
  */
 export interface Options {
   /**
-   * Makes a listener unreachable from outside, for example by deleting the file of its socket. Set `takeAway` if
-   * listeners have `isReachable`: a listener must notice that it is unreachable, and its actor must be able to listen
-   * again.
+   * Makes a listener unreachable without the listener's knowledge; for a listener of a socket, for example, the
+   * function deletes the socket's file. Set `takeAway` if listeners have `isReachable`: a listener must notice that
+   * it is unreachable, and its actor must be able to open another listener.
    */
   readonly takeAway?: ((address: Address) => void) | undefined
 }
 
-/** Cases for transports whose listeners can be made unreachable. */
+/** Test cases for transports whose listeners can become unreachable. */
 const takenAway = (takeAway: (address: Address) => void) => ({
   "a door that was taken away is noticed by its listener, and by who dials": (transport) =>
     Effect.gen(function*() {
@@ -303,7 +305,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
 } satisfies Record<string, Body>)
 
 /**
- * The contract of `listen` and `dial`, for a transport that `make` makes.
+ * Returns the test cases for `listen` and `dial` of a transport that `make` makes.
  *
  * @example
  * ```ts

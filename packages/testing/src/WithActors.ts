@@ -1,6 +1,6 @@
 /**
- * Tests with actors, for Vitest: the runtime of a root for one test or for a group of tests, a deadline that shows the
- * tree before the test fails, and a check for leaks.
+ * Tests with actors, for Vitest: a root's runtime for one test or a group, a deadline that shows the tree of actors,
+ * and a check for leaks.
  *
  *     layer(platform)(title, tests)     one runtime for a group        each test leaves no actor, the group nothing at all
  *     provide(platform)(program)        one runtime for one program    the program leaves nothing at all
@@ -37,8 +37,8 @@ export interface Options {
    */
   readonly within?: Duration.Input | undefined
   /**
-   * The settings of the check for leaks (`Leaks`) around a test or a group of tests. The settings of the check for
-   * leaks must be `false` if other tests use this process at the same time, as with `it.concurrent`.
+   * The settings of the check for leaks around a test or a group of tests, or `false` for no check. Set the field to
+   * `false` if other tests use this process at the same time, as with `it.concurrent`.
    */
   readonly leaks?: Leaks.Options | false | undefined
 }
@@ -56,14 +56,15 @@ export interface GroupOptions extends Options {
    */
   readonly clock?: "test" | "live" | undefined
   /**
-   * The time within which the group's platform must be built, and also closed. The default of `hooks` is Vitest's
+   * The time within which the group's platform must be built, and also closed. By default the time is Vitest's
    * timeout for hooks.
    */
   readonly hooks?: Duration.Input | undefined
 }
 
 /**
- * The error of a test that did not end in time. The field `tree` is a picture of the test's actors at the deadline.
+ * The error of a test that did not end before its deadline. The field `tree` is a picture of the test's actors at the
+ * deadline.
  *
  * @example
  * ```ts
@@ -80,8 +81,8 @@ export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: numb
 }
 
 /**
- * The error of a test that has ended before some of its actors, which belong to a Scope or a fiber that outlives the
- * test.
+ * The error of a test that has ended before some of its actors; the owner of such an actor is a Scope or fiber that
+ * outlives the test.
  *
  * @example
  * ```ts
@@ -107,14 +108,14 @@ const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
     full ? ", its connection is full" : ""
   }`
 
-/** The longest time that the picture of a tree waits for an answer of the registry. */
+/** The longest time for which the picture of a tree waits for an answer of the registry. */
 const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
 /**
- * Every actor that the registry lists; none if the registry does not answer, because the picture of a tree does not
- * test the registry.
+ * Returns every actor that the registry lists; none if the registry does not answer, because a missing answer must
+ * not spoil the picture.
  */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
@@ -122,9 +123,8 @@ const everybody = Effect.raceFirst(
 )
 
 /**
- * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors
- * below them, and the actors to which it is connected. Making the picture of a tree never fails, and takes at most one
- * second.
+ * The tree of this actor as text, with one actor on a line: its children with states and open dialogs, the actors
+ * below them, and its peers. Making the picture of a tree never fails, and takes at most one second.
  *
  * @example
  * ```ts
@@ -156,8 +156,8 @@ export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(fu
 })
 
 /**
- * Ends a program with `Overdue` at a deadline. The tree is printed before the end of the program, because the test
- * runner cuts off a program with hanging finalizers, and knows no actors.
+ * Ends a program with `Overdue` at a deadline. The tree of actors is printed first, because Vitest cuts off a test
+ * whose finalizers hang, and knows no actors.
  *
  * @example
  * ```ts
@@ -179,7 +179,7 @@ export const withDeadline =
     return Effect.raceFirst(program, overdue)
   }
 
-/** The fraction of a test's timeout in Vitest after which the tree of the test is shown. */
+/** The fraction of Vitest's timeout after which the tree of actors of a test is shown. */
 const part = 0.9
 
 const inTime = <A, E, R>(
@@ -238,7 +238,7 @@ const leavesNoActor = <A, E, R>(
   })
 }
 
-/** Runs a test of a group of tests, and closes the Scope of the test before actors are counted. */
+/** Runs a test of a group of tests, and closes the Scope of the test before the remaining actors are counted. */
 const guarded = <A, E, R>(
   program: Effect.Effect<A, E, R>,
   { task }: V.TestContext,
@@ -275,7 +275,7 @@ const guardedTester = <R>(
         (value, context) => guarded(self(value, context), context, options),
         timeout
       ),
-    // A property test runs many programs, so the deadline of a property test is the timeout of Vitest.
+    // A property test runs its body many times, so its deadline is the timeout of Vitest.
     prop: tester.prop
   })
 

@@ -20,11 +20,11 @@ const refuted = (contract: Contract, word: string) =>
     assert.isTrue(Exit.isFailure(yield* Effect.exit(found.run)), `"${found.title}" does not notice`)
   })
 
-describe("The contract of transports", () => {
-  it.live("the contract of transports notices bytes out of order", () =>
+describe("ConnectionSuite and broken connections", () => {
+  it.live("ConnectionSuite notices a connection that delivers bytes out of order", () =>
     refuted(broken((near) => ({ ...near, write: (chunks) => near.write([...chunks].reverse()) })), "in the order"))
 
-  it.live("the contract of transports notices a writer that is never told to wait", () =>
+  it.live("ConnectionSuite notices a connection that never tells its writer to wait", () =>
     refuted(
       broken((near) => ({
         ...near,
@@ -36,7 +36,7 @@ describe("The contract of transports", () => {
       "hears false"
     ))
 
-  it.live("the contract of transports notices an end that is reported twice", () =>
+  it.live("ConnectionSuite notices a connection that reports its end twice", () =>
     refuted(
       broken((near) => ({
         ...near,
@@ -52,10 +52,10 @@ describe("The contract of transports", () => {
       "destroy ends both"
     ))
 
-  it.live("the contract of transports notices an end that drops queued bytes", () =>
+  it.live("ConnectionSuite notices a connection whose end drops queued bytes", () =>
     refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends queued bytes"))
 
-  it.live("the contract of transports notices bytes that are delivered inside `write`", () =>
+  it.live("ConnectionSuite notices a connection that delivers bytes inside `write`", () =>
     refuted(
       ConnectionSuite.contract(Effect.sync(() => {
         const ends: Array<Parameters<Connection["start"]>[0] | undefined> = [undefined, undefined]

@@ -65,25 +65,25 @@ class Methods implements Directory {
   }
 }
 
-describe("The contract of names", () => {
-  it.live("the contract of names notices a root that is not listed", () =>
+describe("DiscoverySuite and broken names", () => {
+  it.live("DiscoverySuite notices a Discovery that does not list the root", () =>
     refuted("the root is listed", withEntries((entries) => entries.filter(({ path }) => path.length > 1))))
 
-  it.live("the contract of names notices an actor that is listed before it is ready", () =>
+  it.live("DiscoverySuite notices a Discovery that lists an actor before the actor is ready", () =>
     refuted("listed once its actor is ready", (kept) => ({
       claim: (entry) => Effect.andThen(kept.claim(entry), kept.ready(entry.actor.uuid, 1))
     })))
 
-  it.live("the contract of names notices an entry without its pid", () =>
+  it.live("DiscoverySuite notices a Discovery that lists an actor without its pid", () =>
     refuted("with the pid", (kept) => ({ ready: (uuid) => kept.ready(uuid, 0) })))
 
-  it.live("the contract of names notices actors of one name in the wrong order", () =>
+  it.live("DiscoverySuite notices a Discovery that lists the actors of one name in the wrong order", () =>
     refuted("may share a name", withEntries((entries) => entries.toReversed())))
 
-  it.live("the contract of names notices a unique name with two holders", () =>
+  it.live("DiscoverySuite notices a Discovery that gives a unique name two holders", () =>
     refuted("held alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
-  it.live("the contract of names notices a refused claim that does not name the holder of the name", () =>
+  it.live("DiscoverySuite notices a Discovery that refuses a claim and does not name the holder of the name", () =>
     refuted("held alone fails", (kept) => ({
       claim: (entry) =>
         Effect.mapError(
@@ -92,10 +92,10 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("the contract of names notices a unique name that other actors have as well", () =>
+  it.live("DiscoverySuite notices a Discovery that grants a unique name that other actors already have", () =>
     refuted("a name alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
-  it.live("the contract of names notices claims that are checked and made in two steps", () =>
+  it.live("DiscoverySuite notices a Discovery that checks a claim and grants it in two steps", () =>
     refuted("one of many claims", (kept) => {
       const held = new Set<string>()
       return {
@@ -110,10 +110,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices an actor that is listed beside its successor", () =>
+  it.live("DiscoverySuite notices a Discovery that lists an actor beside its successor", () =>
     refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
-  it.live("the contract of names notices a name that is kept for an actor whose start failed", () =>
+  it.live("DiscoverySuite notices a Discovery that keeps the name of an actor whose start has failed", () =>
     refuted("free again", (kept) => {
       const ready = new Set<string>()
       return {
@@ -122,7 +122,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices that a second claim of one actor is refused", () =>
+  it.live("DiscoverySuite notices a Discovery that refuses a second claim of the same actor", () =>
     refuted("made twice", (kept) => {
       const claimed = new Set<string>()
       return {
@@ -135,10 +135,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices a list of one name that contains actors of other names", () =>
+  it.live("DiscoverySuite notices a Discovery whose list for one name contains actors of other names", () =>
     refuted("a list of one name", (kept) => ({ list: () => kept.list(undefined) })))
 
-  it.live("the contract of names notices an actor that stays listed after its parent has ended", () =>
+  it.live("DiscoverySuite notices a Discovery that lists an actor after the actor's parent has ended", () =>
     refuted("takes everybody below", (kept) => {
       const there = new Map<string, Entry>()
       return {
@@ -152,7 +152,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices a Discovery that fails for a late report", () =>
+  it.live("DiscoverySuite notices a Discovery that fails at a late report", () =>
     refuted("changes nothing", (kept) => ({
       gone: (uuid) =>
         Effect.flatMap(
@@ -161,21 +161,21 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("the contract of names notices an orphan that is listed", () =>
+  it.live("DiscoverySuite notices a Discovery that lists an actor whose parent is not listed", () =>
     refuted("whose parent is not there", (kept, { root }) => ({
       claim: (entry) => kept.claim({ ...entry, path: [...root.path, entry.actor.uuid] })
     })))
 
-  it.live("the contract of names notices a living actor that is removed from the list", () =>
+  it.live("DiscoverySuite notices a Discovery that removes a living actor that is reported as stale", () =>
     refuted("a stale actor", (kept) => ({ stale: (uuid) => kept.gone(uuid) })))
 
-  it.live("the contract of names notices an actor that stays listed although it is gone", () =>
+  it.live("DiscoverySuite notices a Discovery that still lists an actor that is gone", () =>
     refuted("a stale actor", () => ({ stale: () => Effect.void })))
 
-  it.live("the contract of names notices names that the registrar of the tree does not know", () =>
+  it.live("DiscoverySuite notices a Discovery that lists names that the registrar of the tree does not know", () =>
     refuted("lists the same actors", (_, tree) => Discovery.makeRegistrar(tree)))
 
-  it.live("the contract of names notices a directory whose methods are lost in a copy of its properties", () =>
+  it.live("DiscoverySuite notices a directory whose methods are missing in a copy of its properties", () =>
     Effect.gen(function*() {
       const contract = DiscoverySuite.contract(
         Effect.succeed({ open: ({ registrar }) => Effect.succeed(new Methods(registrar)) })
@@ -185,14 +185,14 @@ describe("The contract of names", () => {
     }))
 })
 
-describe("The contract of watching", () => {
-  it.live("the contract of watching notices a watch that begins without a snapshot", () =>
+describe("DiscoverySuite and broken watches", () => {
+  it.live("DiscoverySuite notices a Discovery whose watch begins without a snapshot", () =>
     refuted(
       "begins with every actor",
       withChanges((change) => change._tag === "Snapshot" ? { ...change, entries: [] } : change)
     ))
 
-  it.live("the contract of watching notices a watch that shows actors that are starting", () =>
+  it.live("DiscoverySuite notices a Discovery whose watch shows actors that are not ready yet", () =>
     refuted("begins with every actor", (kept) => {
       const claimed: Array<Entry> = []
       return {
@@ -205,7 +205,7 @@ describe("The contract of watching", () => {
       }
     }))
 
-  it.live("the contract of watching notices changes out of order", () =>
+  it.live("DiscoverySuite notices a Discovery whose watch gives changes out of order", () =>
     refuted("each change in order", (kept) => ({
       watch: (name) =>
         Stream.flatMap(
@@ -214,16 +214,16 @@ describe("The contract of watching", () => {
         )
     })))
 
-  it.live("the contract of watching notices a lost actor that is reported as ended", () =>
+  it.live("DiscoverySuite notices a Discovery whose watch reports a lost actor as ended", () =>
     refuted(
       "each change in order",
       withChanges((change) => change._tag === "Down" ? { ...change, why: "ended" } : change)
     ))
 
-  it.live("the contract of watching notices a watch of one name that reports actors of other names", () =>
+  it.live("DiscoverySuite notices a Discovery whose watch of one name reports actors of other names", () =>
     refuted("a watch of one name", (kept) => ({ watch: () => kept.watch(undefined) })))
 
-  it.live("the contract of watching notices watchers that take each other's changes", () =>
+  it.live("DiscoverySuite notices a Discovery whose watchers take changes from each other", () =>
     refuted("every watcher", (kept) => {
       let turn = 0
       return {
@@ -234,17 +234,17 @@ describe("The contract of watching", () => {
       }
     }))
 
-  it.live("the contract of watching notices changes that pile up for a slow watcher", () =>
+  it.live("DiscoverySuite notices a Discovery that keeps any number of changes for a slow watcher", () =>
     refuted("reads slowly", (kept) => ({
       watch: (name) => Stream.buffer(kept.watch(name), { capacity: "unbounded" })
     })))
 
-  it.live("the contract of watching notices changes that are lost for a slow watcher", () =>
+  it.live("DiscoverySuite notices a Discovery that loses changes for a slow watcher", () =>
     refuted("reads slowly", (kept) => ({
       watch: (name) => Stream.buffer(kept.watch(name), { capacity: 16, strategy: "dropping" })
     })))
 
-  it.live("the contract of watching notices a watcher that is not forgotten", () =>
+  it.live("DiscoverySuite notices a Discovery that does not forget a watcher that has left", () =>
     refuted("that stops is forgotten", (kept) => ({
       watch: (name) => {
         const behind = Effect.forkDetach(Stream.runDrain(kept.watch(name)))
@@ -252,6 +252,6 @@ describe("The contract of watching", () => {
       }
     })))
 
-  it.live("the contract of leaving nothing fails for a Discovery whose watch continues after its Scope has closed", () =>
+  it.live("DiscoverySuite notices a Discovery whose watch continues after its Scope has closed", () =>
     refuted("leaves nothing", (kept) => Effect.as(Effect.forkDetach(Stream.runDrain(kept.watch(undefined))), {})))
 })

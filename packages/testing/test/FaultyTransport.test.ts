@@ -42,7 +42,7 @@ const talk = (faults: FaultyTransport.Faults, during: (link: FaultyTransport.Lin
 
 describe("The faults of a faulty connection", () => {
   for (const seed of [1, 2, 3]) {
-    describe(`A connection that only delays, splits and joins (seed ${seed})`, () => {
+    describe(`A connection whose faults only delay, split and join chunks (seed ${seed})`, () => {
       const make = Effect.sync(() => {
         const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed, delay: 3, split: 0.3, join: 0.3 })
         return [link.connection, far] as const
@@ -72,7 +72,7 @@ describe("The faults of a faulty connection", () => {
       assert.notDeepEqual((yield* talk({ ...faults, seed: 8 })).there, there)
     }))
 
-  it.live("a faulty connection tells a writer to wait although there is room, and calls `drain` later", () =>
+  it.live("a faulty connection tells its writer to wait although there is room, and calls `drain` later", () =>
     Effect.promise(async () => {
       const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed: 1, stall: 1 })
       const there = listen(far)
@@ -82,7 +82,7 @@ describe("The faults of a faulty connection", () => {
       assert.deepStrictEqual([there, here], [["a"], ["(drain)"]])
     }))
 
-  it.live("a faulty connection can end at any byte that its own side sends, once for both sides", () =>
+  it.live("a faulty connection can end after any byte that its own side sends, and the end is reported once to both sides", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20, text.length]) {
         const { here, link, there } = yield* talk({
@@ -97,7 +97,7 @@ describe("The faults of a faulty connection", () => {
       }
     }))
 
-  it.live("a faulty connection can end at any byte that its own side receives", () =>
+  it.live("a faulty connection can end after any byte that its own side receives", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20]) {
         const { here } = yield* talk({ seed: 1, split: 0.2, cut: { after, counting: "incoming", how: "both" } })

@@ -11,7 +11,7 @@ import * as Path from "node:path"
 const sleep = () => ChildProcess.spawn("sleep", ["654"], { stdio: "ignore" })
 
 describe("The module Leaks", () => {
-  it.live("Leaks succeeds for work that leaves no process, descriptor or file", () =>
+  it.live("Leaks succeeds for an effect that leaves no process, descriptor or file", () =>
     Effect.gen(function*() {
       const answer = yield* Leaks.withoutLeaks(Effect.sync(() => {
         ChildProcess.spawnSync("true")
@@ -30,7 +30,7 @@ describe("The module Leaks", () => {
       assert.strictEqual(error._tag, "Success")
     }))
 
-  it.live("Leaks names in its error the process, the socket and the file that the work has left behind", () =>
+  it.live("Leaks names in its error the process, the socket and the file that an effect has left behind", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const before = yield* Leaks.picture({ temporary: { folder } })
@@ -53,7 +53,7 @@ describe("The module Leaks", () => {
       yield* Leaks.check(before, { temporary: { folder } })
     }).pipe(Effect.scoped))
 
-  it.live("Leaks fails with the failure of the work, and with the resources that the work has left behind", () =>
+  it.live("Leaks fails with the failure of the effect, and with the resources that the effect has left behind", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const exit = yield* Effect.exit(Leaks.withoutLeaks(

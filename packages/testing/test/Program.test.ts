@@ -8,7 +8,7 @@ import { vi } from "vitest"
 const file = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url))
 
 describe("The module Program", () => {
-  it.live("Program runs a file with this process's Node flags, and shows output, exit code and remaining processes of the file", () =>
+  it.live("Program runs a file with this process's Node flags, and shows the file's output, exit code and remaining processes", () =>
     Effect.gen(function*() {
       const left = yield* Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(file, { args: ["to go"] })
@@ -25,7 +25,7 @@ describe("The module Program", () => {
       yield* Processes.gone([left])
     }))
 
-  it.live("Program sends no signal to the process number of a program that has ended", () =>
+  it.live("Program sends no signal to the pid of a program that has ended", () =>
     Effect.gen(function*() {
       const signalled: Array<number> = []
       const spy = vi.spyOn(process, "kill").mockImplementation((pid) => {
@@ -43,7 +43,7 @@ describe("The module Program", () => {
       process.kill(sleeper, "SIGKILL")
     }))
 
-  it.live("Program shows the output of a file in its error when the output does not match", () =>
+  it.live("Program shows the output of a program in its error when the output does not match the expected pattern", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(file, { args: ["here"] })
       yield* program.says(/ready/)

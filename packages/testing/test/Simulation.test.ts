@@ -84,7 +84,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G199: the calls of a killed actor have their ages by the simulated clock", () =>
+  it.live("G199: the ages of calls to a killed actor are measured by the simulated clock", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(
         Effect.gen(function*() {
@@ -117,7 +117,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G200: a stopped actor receives nothing until it continues, and its time stands still", () =>
+  it.live("G200: a stopped actor receives nothing until it continues, and the actor's time stands still", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -134,7 +134,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G90, G95: a signalled actor is ended by its parent in order, and its finalizers run", () =>
+  it.live("G90, G95: an actor that gets SIGTERM is ended by its parent in order, and its finalizers run", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -192,7 +192,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G275: a held connection keeps no owner from ending its actor, and a death ends the hold", () =>
+  it.live("G275: a held connection does not prevent an owner from ending its actor, and a death ends the hold", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -209,7 +209,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G275: the cut of one direction of a connection loses its actor, whichever side notices the cut first", () =>
+  it.live("G275: an actor is lost when one direction of its connection is cut, whichever side notices the cut first", () =>
     Effect.gen(function*() {
       for (const direction of ["incoming", "outgoing"] as const) {
         const program = Effect.gen(function*() {
@@ -280,7 +280,7 @@ describe("A simulation of a tree of actors", () => {
       }
     }))
 
-  it.live("G276: a connection whose end only one peer has noticed also ends for the other peer, whose calls fail", () =>
+  it.live("G276: a connection whose end only one peer has noticed also ends for the other peer, whose calls over it fail", () =>
     Effect.gen(function*() {
       const ends = (["incoming", "outgoing"] as const).flatMap((direction) =>
         [["a", "b"], ["b", "a"]].map(([actor, peer]) => ({ actor: actor!, peer: peer!, direction }))
@@ -319,7 +319,7 @@ describe("A simulation of a tree of actors", () => {
       )
     }))
 
-  it.live("G201: a simulation finds a hang at once, and finds an endless program by its number of choices", () =>
+  it.live("G201: a simulation finds a program that hangs at once, and finds an endless program by its number of choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
       assert.strictEqual(stuck.end, "stuck")
@@ -329,14 +329,14 @@ describe("A simulation of a tree of actors", () => {
       assert.strictEqual(endless.end, "endless")
     }))
 
-  it.live("a simulation lets virtual time pass while work is done, so a loop of calls reaches its timeout", () =>
+  it.live("a simulation lets virtual time pass while a program works, so that a loop of calls reaches its timeout", () =>
     Effect.gen(function*() {
       const loop = Effect.flatMap(started("a"), (a) => Effect.forever(a.run(echo({ n: 1 }))))
       const run = yield* Simulation.run(Effect.exit(Effect.timeout(loop, "20 millis")), { seed: 3 })
       assert.strictEqual(run.end, "done")
     }))
 
-  it.live("a simulation sets the wall clock of one actor, which changes no timeout", () =>
+  it.live("a simulation sets the wall clock of one actor, and this change alters no timeout", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(
         Effect.gen(function*() {
@@ -354,7 +354,7 @@ describe("A simulation of a tree of actors", () => {
       assert.isBelow(run.millis, 500)
     }))
 
-  it.live("G202: a simulation explores seeds until a check fails, and a run with the failing seed repeats the failure", () =>
+  it.live("G202: a simulation tries seeds until a check fails, and a run with the failing seed repeats the failure", () =>
     Effect.gen(function*() {
       const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
         Effect.provide(Tickets.layer)
@@ -368,7 +368,7 @@ describe("A simulation of a tree of actors", () => {
       assert.deepStrictEqual(check(again), found.problems)
     }))
 
-  it.live("a simulation with connections that are held and cut at random leaves no actor", () =>
+  it.live("a simulation in which random faults hold and cut connections leaves no actor", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(
         seeds,

@@ -66,18 +66,18 @@ const without = (option: keyof SpawnRequest["options"]) => (driver: Driver): Dri
   spawn: (request) => driver.spawn({ ...request, options: { ...request.options, [option]: undefined } })
 })
 
-describe("The contract of starting", () => {
-  it.live("the contract of starting notices two actors with one pid", () =>
+describe("SpawnerSuite and broken spawners", () => {
+  it.live("SpawnerSuite notices a spawner that gives two actors one pid", () =>
     refuted(memory, "with a pid of its own", withHandle(({ actor }) => ({ actor: { ...actor, pid: 1 } }))))
 
-  it.live("the contract of starting notices a handle of another actor", () =>
+  it.live("SpawnerSuite notices a spawner that returns the handle of another actor", () =>
     refuted(
       memory,
       "with a pid of its own",
       withHandle(({ actor }) => ({ actor: { ...actor, uuid: Crypto.randomUUID() } }))
     ))
 
-  it.live("the contract of starting notices a connection that leads to another actor", () =>
+  it.live("SpawnerSuite notices a spawner whose connection leads to another actor", () =>
     refuted(memory, "end of its own connection", (driver) => {
       let before: ProcessHandle | undefined
       return withHandle((handle) => {
@@ -87,7 +87,7 @@ describe("The contract of starting", () => {
       })(driver)
     }))
 
-  it.live("the contract of starting notices a connection that loses bytes", () =>
+  it.live("SpawnerSuite notices a spawner whose connection loses bytes", () =>
     refuted(
       memory,
       "calls of any size",
@@ -101,20 +101,20 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("the contract of starting notices an orderly end that is reported as a failure", () =>
+  it.live("SpawnerSuite notices a spawner that reports an orderly end of an actor as a failure", () =>
     refuted(memory, "exits with code 0", withExit(({ signal }) => ({ code: 1, signal }))))
 
-  it.live("the contract of starting notices a signal that is reported as a code", () =>
+  it.live("SpawnerSuite notices a spawner that reports the signal of an exit as a code", () =>
     refuted(memory, "SIGKILL ends an actor, and", withExit(() => ({ code: 137, signal: null }))))
 
-  it.live("the contract of starting notices a SIGTERM that reaches no process", () =>
+  it.live("SpawnerSuite notices a spawner whose SIGTERM reaches no process", () =>
     refuted(
       memory,
       "SIGTERM",
       withHandle((handle) => ({ signal: (signal) => signal === "SIGTERM" ? undefined : handle.signal(signal) }))
     ))
 
-  it.live("the contract of starting notices an exit that is reported twice", () =>
+  it.live("SpawnerSuite notices a spawner that reports an exit twice", () =>
     refuted(
       memory,
       "said once",
@@ -126,7 +126,7 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("the contract of starting notices a spawner that never reports an exit to a late listener", () =>
+  it.live("SpawnerSuite notices a spawner that never reports an exit to a listener that was added late", () =>
     refuted(memory, "late question", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -136,7 +136,7 @@ describe("The contract of starting", () => {
         return { whenExited: (callback) => over ? undefined : handle.whenExited(callback) }
       })(driver)))
 
-  it.live("the contract of starting notices a signal that throws when no process is left", () =>
+  it.live("SpawnerSuite notices a handle that throws at a signal when its process is gone", () =>
     refuted(memory, "throws nothing", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -151,7 +151,7 @@ describe("The contract of starting", () => {
         }
       })(driver)))
 
-  it.live("the contract of starting notices a connection that outlives its actor", () =>
+  it.live("SpawnerSuite notices a spawner whose connection outlives its actor", () =>
     refuted(
       memory,
       "ends its connection",
@@ -160,16 +160,16 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("the contract of starting notices a handle whose methods are lost in a copy of its properties", () =>
+  it.live("SpawnerSuite notices a handle whose methods are missing in a copy of its properties", () =>
     refuted(memory, "on a copy", (driver) => ({
       spawn: (request) =>
         Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
     })))
 
-  it.live("the contract of starting notices a limit of simultaneous starts that lets no actor start", () =>
+  it.live("SpawnerSuite notices a spawner whose limit of simultaneous starts lets no actor start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 
-  it.live("the contract of starting leaves out cases for abilities that the spawner lacks", () =>
+  it.live("SpawnerSuite leaves out the test cases for abilities that the spawner lacks", () =>
     Effect.sync(() => {
       const all = SpawnerSuite.contract(memory).length
       const without = SpawnerSuite.contract(memory, { abilities: ["process", "cwd"] }).length
@@ -178,11 +178,11 @@ describe("The contract of starting", () => {
     }))
 })
 
-describe("The contract of starting processes", () => {
-  it.live("the contract of starting processes notices an exit code that is lost", () =>
+describe("SpawnerSuite for a spawner of processes", () => {
+  it.live("SpawnerSuite notices a spawner of processes that loses an exit code", () =>
     refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
 
-  it.live("the contract of starting processes notices an exit that is reported before the process is gone", () =>
+  it.live("SpawnerSuite notices a spawner that reports an exit before the process is gone", () =>
     refuted(processes, "not before", (driver) =>
       withHandle((handle) => {
         const callbacks: Array<(exit: ProcessExit) => void> = []
@@ -197,10 +197,10 @@ describe("The contract of starting processes", () => {
         }
       })(driver)))
 
-  it.live("the contract of starting processes notices a SIGKILL that only asks the actor to end", () =>
+  it.live("SpawnerSuite notices a spawner whose SIGKILL only asks the actor to end", () =>
     refuted(processes, "event loop is blocked", withHandle((handle) => ({ signal: () => handle.signal("SIGTERM") }))))
 
-  it.live("the contract of starting processes notices a start that is lost when it is interrupted", () =>
+  it.live("SpawnerSuite notices a spawner that loses the process of an interrupted start", () =>
     refuted(processes, "interrupted start", (driver) => ({
       spawn: (request) =>
         Effect.tap(
@@ -209,13 +209,13 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("the contract of starting processes notices last lines of stderr that are not kept", () =>
+  it.live("SpawnerSuite notices a spawner that does not keep the last lines of stderr", () =>
     refuted(processes, "last lines", withHandle(() => ({ lastLines: () => [] }))))
 
-  it.live("the contract of starting processes notices last lines of stderr in the wrong order", () =>
+  it.live("SpawnerSuite notices a spawner that gives the last lines of stderr in the wrong order", () =>
     refuted(processes, "last lines", withHandle((handle) => ({ lastLines: () => handle.lastLines().toReversed() }))))
 
-  it.live("the contract of starting processes notices a failed start that names the wrong step", () =>
+  it.live("SpawnerSuite notices a spawner that names the wrong step of a failed start", () =>
     refuted(processes, "cannot succeed", (driver) => ({
       spawn: (request) =>
         Effect.mapError(
@@ -224,7 +224,7 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("the contract of starting processes notices a failed start that leaves a process or a file", () =>
+  it.live("SpawnerSuite notices a spawner that leaves a process or a file after a failed start", () =>
     Effect.gen(function*() {
       const left: Array<ChildProcess.ChildProcess> = []
       yield* Effect.ensuring(
@@ -241,13 +241,13 @@ describe("The contract of starting processes", () => {
     }))
 
   for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect", "stdout", "stderr"] as const) {
-    it.live(`the contract of starting processes notices that the option ${option} is ignored`, () =>
+    it.live(`SpawnerSuite notices a spawner of processes that ignores the option ${option}`, () =>
       refuted(processes, `the option ${option} `, without(option)))
   }
 
   for (const word of ["SIGKILL reaches", "ends the processes"]) {
     it.live.skipIf(process.platform !== "linux")(
-      `the contract of starting processes notices a signal that ends the actor and not its subprocesses: ${word}`,
+      `SpawnerSuite notices a spawner whose signal ends the actor and not the actor's subprocesses: ${word}`,
       () => {
         const id = Crypto.randomUUID()
         const left = () => Processes.withVariable(Naive.mark, id)

@@ -47,19 +47,19 @@ const refuted = (change: (kept: Service) => Service, word: string) =>
     assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })
 
-describe("The contract of listening and dialling", () => {
+describe("TransportSuite, which tests listening and dialling", () => {
   for (const { run, title } of TransportSuite.contract(Effect.sync(keeping))) {
-    it.live(`the contract of listening and dialling can be kept: ${title}`, () => run)
+    it.live(`TransportSuite accepts a transport that keeps its duty: ${title}`, () => run)
   }
 
-  it.live("the contract of listening and dialling notices a reachable listener that reports itself as unreachable", () =>
+  it.live("TransportSuite notices a transport whose reachable listener reports itself as unreachable", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) =>
         Effect.map(listen(actor, accept), (listener) => ({ ...listener, isReachable: () => false }))
     }), "says so while it is"))
 
-  it.live("the contract of listening and dialling notices two actors behind one address", () =>
+  it.live("TransportSuite notices a transport that gives two actors one address", () =>
     refuted(({ listen, ...kept }) => {
       const only = { address: "" }
       return {
@@ -72,7 +72,7 @@ describe("The contract of listening and dialling", () => {
       }
     }, "address of its own"))
 
-  it.live("the contract of listening and dialling notices a second listener that takes the address of the first listener", () =>
+  it.live("TransportSuite notices a transport whose second listener takes the address of the first listener", () =>
     refuted((kept) => {
       const accepts: Array<(guest: Connection) => void> = []
       return {
@@ -88,13 +88,13 @@ describe("The contract of listening and dialling", () => {
       }
     }, "second listener"))
 
-  it.live("the contract of listening and dialling notices a closed listener that still answers", () =>
+  it.live("TransportSuite notices a transport whose closed listener still answers", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
     }), "without a listener"))
 
-  it.live("the contract of listening and dialling notices a listener whose close ends its connections", () =>
+  it.live("TransportSuite notices a transport that ends the accepted connections of a listener when the listener closes", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => {
@@ -113,20 +113,20 @@ describe("The contract of listening and dialling", () => {
       }
     }), "leaves open connections open"))
 
-  it.live("the contract of listening and dialling notices a transport that reports the actor of a nonsense address as gone", () =>
+  it.live("TransportSuite notices a transport that reports an actor as gone when a dialled address is nonsense", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) =>
         Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
     }), "nonsense in the place of an address"))
 
-  it.live("the contract of listening and dialling notices a transport that accepts every address", () =>
+  it.live("TransportSuite notices a transport that claims to dial every address", () =>
     refuted((kept) => ({ ...kept, dials: () => true }), "dials what it listens at"))
 
-  it.live("the contract of listening and dialling notices a transport that does not know its own address", () =>
+  it.live("TransportSuite notices a transport that does not recognise the addresses at which it listens", () =>
     refuted((kept) => ({ ...kept, dials: () => false }), "dials what it listens at"))
 
-  it.live("the contract of listening and dialling notices a connection that an interrupted dial leaves open", () =>
+  it.live("TransportSuite notices a transport whose interrupted dial leaves a connection open", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) => Effect.andThen(dial(address), Effect.never)

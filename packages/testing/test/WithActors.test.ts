@@ -67,10 +67,10 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
     }))
 })
 
-describe("The deadline of a test with actors", () => {
+describe("The deadline of WithActors for a test with actors", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
-  it.live("a deadline fails a program with a picture of its tree: children, their states and dialogs, and the actors below them", () =>
+  it.live("a deadline of WithActors fails a test with a picture of its tree: children, their states and dialogs, and the actors below them", () =>
     printed((lines) =>
       Effect.gen(function*() {
         const program = Actor.nursery(Effect.gen(function*() {
@@ -94,7 +94,7 @@ describe("The deadline of a test with actors", () => {
       })
     ))
 
-  it.live("a deadline shows the tree before it ends the program, whose finalizers may hang", () =>
+  it.live("a deadline of WithActors shows the tree before it ends the test, whose finalizers may hang", () =>
     printed((lines) =>
       Effect.gen(function*() {
         let shown: ReadonlyArray<string> | undefined
@@ -107,21 +107,21 @@ describe("The deadline of a test with actors", () => {
       })
     ))
 
-  it.live("a deadline has no effect on a program that ends before the deadline", () =>
+  it.live("a deadline of WithActors has no effect on a test that ends before the deadline", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.succeed(1).pipe(WithActors.withDeadline(50), inMemory), 1)
       assert.strictEqual(yield* Effect.fail(2).pipe(WithActors.withDeadline(50), inMemory, Effect.flip), 2)
     }))
 })
 
-describe("A program with a runtime of its own", () => {
-  it.live("a program with a runtime of its own gets this runtime, and a Scope", () =>
+describe("A test with a runtime of its own", () => {
+  it.live("a test with a runtime of its own gets this runtime, and a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
       assert.strictEqual(yield* WithActors.provide(NodeActor.layer, { leaks })(program), 6)
     }))
 
-  it.live("a program with a runtime of its own fails if it leaves a process", () =>
+  it.live("a test with a runtime of its own fails if it leaves a process", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const leak = Effect.sync(() => {
@@ -134,7 +134,7 @@ describe("A program with a runtime of its own", () => {
     }))
 
   it.live(
-    "a program with a runtime of its own fails with Overdue before Vitest ends the test",
+    "a test with a runtime of its own fails with Overdue before Vitest ends the test",
     () =>
       printed((lines) =>
         Effect.gen(function*() {
@@ -147,12 +147,12 @@ describe("A program with a runtime of its own", () => {
   )
 })
 
-describe("Groups of tests that fail", () => {
+describe("Groups of tests with actors that fail", () => {
   const vitest = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")))
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 
   it.live(
-    "failing groups of tests name the actors of the test, the actors that the test has left, and the resources that the group has left",
+    "groups of tests that fail name the actors of the test, the actors that the test has left, and the resources that the group has left",
     () =>
       Effect.gen(function*() {
         const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })

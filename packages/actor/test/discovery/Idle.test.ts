@@ -135,7 +135,7 @@ const met = ({ tree }: Side, { name }: Sides["asked"]): Effect.Effect<Portal<any
 
 const opens = ({ asked, asking }: Sides) => Effect.all([asking.open, asked.open])
 
-describe("A connection between machines that neither side uses", () => {
+describe("A connection between two computers that neither side uses", () => {
   for (const from of ["asking", "asked"] as const) {
     it.effect(`G300: a connection that neither side uses is closed after its bound, and no watch reports a loss: ${from}`, () =>
       Effect.gen(function*() {
@@ -177,7 +177,7 @@ describe("A connection between machines that neither side uses", () => {
       }))
   }
 
-  it.effect("G300: an unused connection stays open while a dialog is open, if the bound is endless, or if its loss is always noticed", () =>
+  it.effect("G300: an unused connection stays open while it has a dialog, if its idle bound is infinite, or if its loss is always noticed", () =>
     Effect.gen(function*() {
       const [busy, endless, local] = [yield* two(), yield* two(Infinity), yield* two(idleMillis, false)]
       const portal = yield* met(busy.asking, busy.asked)
@@ -267,7 +267,7 @@ describe("A portal to a supervised actor of another tree", () => {
 })
 
 describe("A watch over a connection that neither side uses", () => {
-  it.effect("G303: a connection over which one side watches for the end of the other side stays open, and the watch learns of the end", () =>
+  it.effect("G303: a connection stays open while one side watches for the end of the other side, and the watch learns of the end", () =>
     Effect.gen(function*() {
       const sides = yield* two()
       const { asked, asking } = sides

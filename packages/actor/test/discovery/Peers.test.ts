@@ -127,7 +127,7 @@ describe("The connections of an actor to its peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
-  it.effect("G295: a dial that many strangers evict during its greeting is made again, and is admitted", () =>
+  it.effect("G295: a dialler that many strangers evict during its greeting dials again, and is admitted", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const b = add("b")
@@ -143,7 +143,7 @@ describe("The connections of an actor to its peers", () => {
       assert.strictEqual(refused, 2)
     }))
 
-  it.effect("an address without a listener makes the dialler ask for the address again: the actor listens elsewhere, or has ended", () =>
+  it.effect("an actor that dials an address without a listener asks for the address again, and finds the other actor there or learns of its end", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const b = add("b")
@@ -175,7 +175,7 @@ describe("The connections of an actor to its peers", () => {
       assert.match(error.message, /an actor needs no portal to itself: run the call directly/)
     }))
 
-  it.effect("a caller that waits too long for a connection gets an error that names the bound, and its dial is given up", () =>
+  it.effect("a caller that waits too long for a connection fails with an error that names the bound of its wait, and its dial is given up", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const a = add("a", { searching: Effect.never })
@@ -193,7 +193,7 @@ describe("The connections of an actor to its peers", () => {
       assert.isDefined(next.pollUnsafe())
     }))
 
-  it.effect("a caller that waits too long for a connection is told in time, even if the search for its address is slow to be cancelled", () =>
+  it.effect("a caller that waits too long for a connection fails at the bound of its wait, even if the search for the address is slow to be cancelled", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let called = 0
@@ -253,7 +253,7 @@ describe("The connections of an actor to its peers", () => {
       assert.isTrue(unreachable(yield* Effect.flip(b.channelTo("a"))).gone)
     }))
 
-  it.effect("an actor that closes says Bye to its peers, which can tell this from a lost connection", () =>
+  it.effect("an actor that closes says Bye to its peers, which therefore do not take the closed connection for a lost one", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]

@@ -36,7 +36,7 @@ describe("A reference to an actor", () => {
       assert.deepStrictEqual(yield* b.run(N.company()), ["a"])
     })).pipe(inTree))
 
-  it.effect("a reference to the wrong kind of actor is an invalid payload, on the side that makes it", () =>
+  it.effect("a reference to the wrong kind of actor fails with PayloadInvalid on the side that makes the reference", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const dumb = yield* Actor.start("dumb", { expose: [N.works] })
@@ -68,7 +68,7 @@ describe("A reference to an actor", () => {
       assert.match(yield* a.run(N.meets({ to: lies as never })), /^EndpointUnknown: dumb@\d+ does not expose poke/)
     })).pipe(inTree))
 
-  it.effect("a reference to the actor itself, to another tree or to an ended actor opens no portal, and the error names the reason", () =>
+  it.effect("a reference to the actor itself, to another tree or to an ended actor opens no portal, and the error says why", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(
@@ -218,7 +218,7 @@ describe("A cancel of an actor by a third actor (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("a third actor's cancel of an endless actor kills nothing, waits as long as the owner's would, and reports the failure", () => {
+  it.effect("a third actor's cancel of an actor that does not end kills nothing, waits as long as a cancel by the owner, and reports the failure", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })

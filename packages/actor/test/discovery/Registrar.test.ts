@@ -75,7 +75,7 @@ describe("The registrar of a tree", () => {
     assert.isAtMost(linksOf(Option.getOrThrow(HashMap.get(state().names, "twin"))), 2)
   })
 
-  it("G304: a removal among thousands of listed actors rebuilds the links of one block of the registrar's list, and keeps the order", () => {
+  it("G304: the removal of one of thousands of listed actors changes one block of the registrar's list, and keeps the order", () => {
     const many = 5_000
     let state = Registrar.initial
     const entryOf = (n: number) => ({
@@ -110,7 +110,7 @@ describe("The registrar of a tree", () => {
     assert.isTrue(HashMap.isEmpty(state.names) && HashMap.isEmpty(state.held))
   })
 
-  it("the registrar lists the holders of a shared name in the order in which they became ready, not of their claims", () => {
+  it("the registrar lists the holders of a shared name in the order in which they became ready, and not in the order of their claims", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")
@@ -120,7 +120,7 @@ describe("The registrar of a tree", () => {
     assert.deepStrictEqual(listed("nobody"), [])
   })
 
-  it("a name that an actor claims alone has no second holder from the claim on, in either order of claims", () => {
+  it("a name that an actor claims alone has only one holder from the claim on, whichever of two claims comes first", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "shared")
     assert.strictEqual(claim("r/b", "shared", true), "taken by a")
@@ -165,7 +165,7 @@ describe("The registrar of a tree", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("a repeated claim counts once, and no claim can take over the uuid of another actor", () => {
+  it("the registrar counts a repeated claim once, and lets no claim take over the uuid of another actor", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "alice", true)
     assert.strictEqual(claim("r/a", "alice", true), "")
@@ -295,7 +295,7 @@ const walk = (
   return before
 }
 
-describe("The registrar under any reports in any order", () => {
+describe("The registrar under arbitrary reports in any order", () => {
   it.prop("G208: a unique name has one holder, or several holders that play one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)

@@ -162,7 +162,7 @@ const asked = (registrar: RegistrarService, by: string, name: string, payload: u
 
 describe("The reports of parents to the registrar", () => {
   const { claim, gone, ready } = contract
-  it.effect("only a parent claims names for its children, and reports when they are ready and when they are gone", () =>
+  it.effect("only a parent claims names for its children, and reports to the registrar when they are ready and when they are gone", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")
@@ -178,7 +178,7 @@ describe("The reports of parents to the registrar", () => {
       assert.deepStrictEqual(yield* registrar.list("bob"), [])
     }))
 
-  it.effect("the registrar accepts the claim, the ready and the end of an actor only in reports of the actor's parent", () =>
+  it.effect("the registrar accepts only from an actor's parent the reports that the actor claims a name, is ready, or has ended", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")

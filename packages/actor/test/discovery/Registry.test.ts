@@ -77,7 +77,7 @@ describe("The registry of a tree", () => {
       assert.strictEqual(yield* Option.getOrThrow(found).run(N.poke()), "crowd")
     })).pipe(inTree))
 
-  it.effect("Registry.wait waits no longer than `within`, and its error says so", () =>
+  it.effect("Registry.wait waits no longer than its option `within`, and its error names this bound", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -92,7 +92,7 @@ describe("The registry of a tree", () => {
       assert.strictEqual(there, `ActorUnreachable: ${here.message}`)
     })).pipe(inTree))
 
-  it.effect("Registry.find finds a Service by its class, under its key or the name of its start", () =>
+  it.effect("Registry.find finds the actor of a Service by the Service's class, and by the name under which the actor was started", () =>
     Effect.gen(function*() {
       const counter = Option.getOrThrow(yield* Registry.find(Counter))
       assert.strictEqual(yield* counter.run(increment({ by: 1 })), 101)
@@ -121,7 +121,7 @@ describe("The registry of a tree", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("Registry.find finds the actor of a name that became ready last, and an actor of that name finds another actor of the name", () =>
+  it.effect("of several actors with one name, Registry.find finds the actor that became ready last, and never the actor that asks", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")

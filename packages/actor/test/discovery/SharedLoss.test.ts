@@ -139,7 +139,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.strictEqual((yield* until(5_000)(start(right, "only", { unique: true }))).name, "only")
     }))
 
-  it.effect("G265: no other tree gets a unique name before its holder is fenced, and the former holder does not take the name back", () =>
+  it.effect("G265: no other tree gets a unique name before its holder is fenced, and the former holder cannot take the name back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -191,7 +191,7 @@ describe("Trees with different secrets", () => {
       assert.match(error.message, /secret/)
     }))
 
-  it.effect("G267: an address where no actor answers, that no transport dials or whose root has ended is ActorUnreachable", () =>
+  it.effect("G267: a lookup at an address fails with ActorUnreachable if no actor answers, no transport can dial, or the root has ended", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")

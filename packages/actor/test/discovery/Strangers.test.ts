@@ -50,7 +50,7 @@ describe("A stranger that dials an actor", () => {
       }))
   }
 
-  it.effect("a stranger that dials in the role of a child is refused, and is told the reason", () =>
+  it.effect("a stranger that dials in the role of a child is refused, and is told why it is refused", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("x", { role: "child" }))

@@ -81,8 +81,10 @@ const take = (state: TreePages.State, op: Op) =>
     return TreePages.step(before, [...before.pages.flatMap((page) => TreePages.ended(page, there)), ...ups], all)
   }, state)
 
-describe("The pages of a tree", () => {
-  it.prop("a page holds no more entries than its bound, and each entry is on one page", { ops: Ops }, ({ ops }) => {
+describe("The pages in which a tree publishes its actors at an engine", () => {
+  it.prop("a published page of a tree holds no more entries than its bound, and each entry is on one page", {
+    ops: Ops
+  }, ({ ops }) => {
     let state = TreePages.initial
     const there = new Set<string>()
     for (const op of ops) {
@@ -105,41 +107,45 @@ describe("The pages of a tree", () => {
     }
   })
 
-  it.prop("G263: a reader of pages in any order ends with exactly the published entries", { ops: Ops }, ({ ops }) => {
-    let written = TreePages.initial
-    let forest = Forest.initial
-    const listener = new Listener()
-    const input = (one: Forest.Input) => {
-      const [next, outcome] = Forest.step(forest, one)
-      forest = next
-      listener.hear(outcome)
-    }
-    const look = (most: number, token: number) => {
-      input({ _tag: "Listed", seen: [{ root: "root", token, head: headOf(written) }] })
-      for (const number of Forest.wanted(forest, "root").slice(0, most)) {
-        input({ _tag: "Read", root: "root", number, page: written.pages[number] })
+  it.prop(
+    "G263: a reader that gets the published pages of a tree in any order ends with exactly the published entries",
+    { ops: Ops },
+    ({ ops }) => {
+      let written = TreePages.initial
+      let forest = Forest.initial
+      const listener = new Listener()
+      const input = (one: Forest.Input) => {
+        const [next, outcome] = Forest.step(forest, one)
+        forest = next
+        listener.hear(outcome)
       }
+      const look = (most: number, token: number) => {
+        input({ _tag: "Listed", seen: [{ root: "root", token, head: headOf(written) }] })
+        for (const number of Forest.wanted(forest, "root").slice(0, most)) {
+          input({ _tag: "Read", root: "root", number, page: written.pages[number] })
+        }
+      }
+      for (const [token, op] of ops.entries()) {
+        if (op._tag === "Look") look(op.n, token)
+        else if (op._tag === "Gone") input({ _tag: "Listed", seen: [] })
+        else written = take(written, op)
+      }
+      look(Infinity, ops.length)
+      assert.deepStrictEqual(listener.known.toSorted(), published(written))
+      assert.deepStrictEqual(Forest.wanted(forest, "root"), [])
+      input({ _tag: "Listed", seen: [] })
+      assert.strictEqual(listener.known.length, 0)
     }
-    for (const [token, op] of ops.entries()) {
-      if (op._tag === "Look") look(op.n, token)
-      else if (op._tag === "Gone") input({ _tag: "Listed", seen: [] })
-      else written = take(written, op)
-    }
-    look(Infinity, ops.length)
-    assert.deepStrictEqual(listener.known.toSorted(), published(written))
-    assert.deepStrictEqual(Forest.wanted(forest, "root"), [])
-    input({ _tag: "Listed", seen: [] })
-    assert.strictEqual(listener.known.length, 0)
-  })
+  )
 
-  it("a change of one actor rewrites one page, however many actors the tree has", () => {
+  it("a change of one actor rewrites one published page of its tree, however many actors the tree has", () => {
     const many = Array.from({ length: 1_000 }, (_, n) => ({ _tag: "Up", entry: entry(n) }) as const)
     const before = TreePages.step(TreePages.initial, many, all)
     const after = TreePages.step(before, [{ _tag: "Down", entry: entry(500), why: "ended" }], all)
     assert.strictEqual(after.pages.filter((page, n) => page !== before.pages[n]).length, 1)
   })
 
-  it("a page is published without modules, and entries of another tree in the page are ignored", () => {
+  it("a published page of a tree leaves out the modules of endpoints, and a reader ignores entries of another tree", () => {
     const page = TreePages.step(TreePages.initial, [{ _tag: "Up", entry: entry(1) }], all).pages[0]!
     const read = TreePages.decodePage(TreePages.encodePage(page), "root")
     assert.deepStrictEqual(read?.entries.get("1")?.exposed, [{ name: "ping", module: null }])

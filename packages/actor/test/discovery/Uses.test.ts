@@ -16,7 +16,7 @@ const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope
   Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] })))
 
 describe("An actor whose layers dial other actors", () => {
-  it.effect("an actor that dials while its layers are built serves its exposed endpoints over that connection once it is ready", () =>
+  it.effect("an actor that dials while its layers are built serves its exposed endpoints over that connection once the actor is ready", () =>
     Effect.gen(function*() {
       const { ref } = yield* Tenant
       // The types know a Service by its class, not by what it exposes.
@@ -32,7 +32,7 @@ describe("An actor whose layers dial other actors", () => {
       assert.deepStrictEqual(journal.map((line) => line.replace(/^\d+ /, "")), ["the tenant leaves the Hub"])
     }).pipe(inTree))
 
-  it.effect("an actor fails to start when a Service that it uses is gone, names the reason, and leaves no connection", () =>
+  it.effect("the start of an actor fails when a Service that the actor uses is gone, and the error says so; no connection is left", () =>
     Actor.nursery(Effect.gen(function*() {
       const hub = yield* Hub
       yield* hub.cancel()
@@ -101,8 +101,8 @@ describe("An actor whose parent is still starting", () => {
     })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] }))))
 })
 
-describe("A request for an address that the runtime makes itself", () => {
-  it.effect("a request for an address that the runtime itself makes is not recorded in the caller's trace", () => {
+describe("The runtime's own request for an address", () => {
+  it.effect("the runtime's own request for an address is not recorded in the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({
       span: (options) => {

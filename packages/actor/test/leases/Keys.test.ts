@@ -47,7 +47,7 @@ describe("The keys of an engine in memory", () => {
     })
   }
 
-  it("G304: a step of an engine names the keys that it has changed, including keys of expired leases, and shares all other keys", () => {
+  it("G304: a step of an engine names the keys that it has changed, including keys of expired leases, and copies no other key", () => {
     const before = filled(3)
     const [granted] = Keys.create(before, "new", "value", lease, 1)
     assert.deepStrictEqual(granted.changed, ["new"])

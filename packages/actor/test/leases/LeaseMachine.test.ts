@@ -101,7 +101,7 @@ describe("The lease of a process at an engine", () => {
   }
 
   it.prop(
-    "G238: two processes that ask one engine never both rely on one key, and tokens grow, whatever is late or lost",
+    "G238: two processes never both rely on one key of an engine, and tokens grow, whatever answers are late or lost",
     {
       steps: Schema.Array(Step)
     },

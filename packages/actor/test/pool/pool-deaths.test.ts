@@ -48,7 +48,7 @@ describe("A worker of a pool that dies", () => {
         assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
-  it.effect("G145: a worker gets no task once its connection has ended, before its exit is known", () => {
+  it.effect("G145: a worker gets no task after the end of its connection, even if its exit is not known yet", () => {
     const handles = new Map<string, ProcessHandle>()
     const exits: Array<() => void> = []
     const between = (handle: ProcessHandle): ProcessHandle => {
@@ -139,7 +139,7 @@ describe("A worker of a pool that dies", () => {
     60_000
   )
 
-  it.effect("a worker whose process ends before its connection is replaced", () =>
+  it.effect("a worker is replaced if its process ends before its connection", () =>
     withPuppets({ size: 1, recycle: { age: "1 hour" } }, (pool, theatre) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 0 })))

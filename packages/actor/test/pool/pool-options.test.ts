@@ -50,7 +50,7 @@ describe("Options of a pool", () => {
     [{ size: 1, startAttempts: NaN }, /startAttempts NaN: a whole number/]
   ]
 
-  it.effect("G166: a pool refuses an option without sense by its name, with the allowed values", () =>
+  it.effect("G166: a pool refuses an option without sense, and the error names the option and the allowed values", () =>
     Effect.gen(function*() {
       for (const [options, message] of refused) {
         const made = Effect.scoped(Pool.make({ name: "crew", expose: [work], ...options } as never))
@@ -90,7 +90,7 @@ describe("Options of a pool's task", () => {
         )
       }))))
 
-  it.effect("G166: a wrong option of a task rejects the promise of a pool for code without Effect", () =>
+  it.effect("G166: a wrong option of a task rejects the promise that a pool for code without Effect has returned", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -100,7 +100,7 @@ describe("Options of a pool's task", () => {
         assert.match(String(error), /cannot have within NaN/)
       }))))
 
-  it.effect("a task of a pool whose deadline has passed fails at once, and no part of it is sent", () =>
+  it.effect("a task of a pool whose deadline has passed fails at once, and no word of its call is sent", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [0, -5, "-1 second", Duration.negativeInfinity] as const) {
@@ -123,7 +123,7 @@ describe("Options of a pool's task", () => {
 })
 
 describe("A task of a pool whose body returns no Effect", () => {
-  it.effect("G167: a task whose body returns no Effect dies with that reason, and its worker is free", () =>
+  it.effect("G167: a task whose body returns no Effect dies with a defect that names this fault, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const bodies: ReadonlyArray<() => unknown> = [() => undefined, () => 7, () => Promise.resolve(), () => {

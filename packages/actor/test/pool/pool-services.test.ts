@@ -91,7 +91,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it("a pool as a Service has exact types", () => {
+  it("the types of a pool as a Service name exactly the answers, errors and services of its endpoints", () => {
     const typed = Effect.gen(function*() {
       const pool = yield* Halves
       const task = pool.run(half({ n: 8 }))
@@ -138,7 +138,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(promises.statistics().running, 0)
       }))))
 
-  it.effect("G148: a promise pool interrupts the task of an aborted signal, then rejects with its reason", () =>
+  it.effect("G148: a promise pool interrupts the task of an aborted signal, then rejects with the signal's reason", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>

@@ -216,7 +216,7 @@ describe("The machine of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("a pool replaces a worker after its number of tasks, once the last of these tasks has ended", () => {
+  it("a pool replaces a worker after the allowed number of tasks, once the last of these tasks has ended", () => {
     const model = open({ max: 1, tasks: 2 })
     model.finish(model.submit())
     const last = model.submit()
@@ -258,7 +258,7 @@ describe("The machine of a pool", () => {
     assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
   })
 
-  it("G139: a pool frees a key whose worker is to be replaced and is lost before", () => {
+  it("G139: a pool gives the tasks of a key to another worker when the key's worker is lost while it waits to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     model.submit("a")
     const second = model.submit("a")
@@ -370,7 +370,7 @@ describe("The machine of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G165: a pool counts consecutive workers that die with one task, even if successors start before the task has ended", () => {
+  it("G165: a pool counts the workers that died since a task last ended, even if successors start before further tasks have ended", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -411,7 +411,7 @@ describe("The machine of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("a pool keeps the position of a repeated task among the other tasks with a key of its worker", () => {
+  it("a pool puts a repeated task back at its position between other tasks with a key of its worker", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -479,7 +479,7 @@ describe("The machine of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks", "condemned closed", "end 2 closed"])
   })
 
-  it("G139: a pool frees the tasks of a key that wait for a worker at its maximum age when that worker is lost", () => {
+  it("G139: a pool gives the tasks of a key to another worker when the key's worker is lost at its maximum age", () => {
     const model = open({ max: 2, age: 500 })
     model.submit("a")
     const second = model.submit("a")

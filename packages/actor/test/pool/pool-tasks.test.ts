@@ -108,7 +108,7 @@ describe("A task of a pool", () => {
         assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
       }))))
 
-  it.effect("G138: an interrupted caller interrupts its task, and waits for the finalizers up to letGo", () =>
+  it.effect("G138: an interrupted caller interrupts its task, and waits for the task's finalizers no longer than `letGo`", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
@@ -179,7 +179,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual(yield* now(task), 4)
       }))))
 
-  it.effect("a pool replaces its workers after their number of tasks", () =>
+  it.effect("a pool replaces its workers after the number of tasks that its options allow", () =>
     inMemory(withCrew({ size: 1, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(5, pool.run(work({ millis: 100 })))
@@ -365,7 +365,7 @@ describe("The end of a pool", () => {
         ])
       }))))
 
-  it.effect("G143: a first worker that fails to start fails Pool.make with its own error, and leaves no worker behind", () =>
+  it.effect("G143: a first worker that fails to start fails Pool.make with the error of the start, and leaves no worker behind", () =>
     Effect.gen(function*() {
       fragileStarts.fail = true
       const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))

@@ -184,7 +184,7 @@ describe("Several dialogs of one portal", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and open names this side as the author", () =>
+  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and the error of `open` names the caller's actor as its author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -235,7 +235,7 @@ describe("Several dialogs of one portal", () => {
 })
 
 describe("A dialog that plays ping-pong", () => {
-  it.effect("a ping-pong dialog runs in four styles, ten times each", () =>
+  it.effect("a ping-pong dialog runs with `receive` or a Stream at either side, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {
         for (const ours of ["receive", "stream"] as const) {
@@ -251,8 +251,10 @@ describe("A dialog that plays ping-pong", () => {
               } else {
                 let count = 0
                 yield* stream.send("ping")
-                yield* Stream.runForEachWhile(stream.toStream, () =>
-                  ++count === 10 ? Effect.succeed(false) : Effect.as(stream.send("ping"), true))
+                yield* Stream.runForEachWhile(
+                  stream.toStream,
+                  () => ++count === 10 ? Effect.succeed(false) : Effect.as(stream.send("ping"), true)
+                )
               }
               yield* stream.end
               return yield* result

@@ -80,7 +80,7 @@ describe("A slow reader of a dialog", () => {
       assert.deepStrictEqual(echoed, numbers(1, 40))
     })))
 
-  it.effect("G17: a cancel overtakes a full window, and is acknowledged while the writer waits", () =>
+  it.effect("G17: a cancel reaches the callee although the window is full, and is acknowledged while the writer waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -126,7 +126,7 @@ describe("The policy `overflow: error`", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a slow callee with `overflow: error` dies of StreamOverrun, which its opener gets boxed", () =>
+  it.effect("a slow callee with `overflow: error` dies of StreamOverrun, and its opener gets this error boxed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         slow({ every: 1000, window: 4, overflow: "error" }),

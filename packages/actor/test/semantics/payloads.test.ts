@@ -43,7 +43,7 @@ describe("The payloads of a dialog", () => {
       }
     })))
 
-  it.effect("a dialog whose payload does not match fails with PayloadInvalid of side caller before anything is sent", () =>
+  it.effect("a dialog whose payload does not match fails, before anything is sent, with a PayloadInvalid whose side is the caller", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const before = (yield* bob.statistics).channel.sent.frames
       const error = yield* Effect.flip(bob.open(rich({ value: "no" as unknown as Rich }), () => Effect.never))
@@ -112,7 +112,7 @@ describe("A graph of actors", () => {
       assert.deepStrictEqual(exit, Exit.fail(new Refused({ why: "a task of mine" })))
     })))
 
-  it.effect("the end of a client does not end an actor that a server has started for it, and the end of the server ends this actor", () =>
+  it.effect("an actor that a server has started for a client outlives the client, and ends with the server", () =>
     drained(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh

@@ -128,7 +128,7 @@ describe("A payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G129: an invalid payload at the callee cancels the callee if its receiver says so, and the caller gets the reason", () =>
+  it.effect("G129: an invalid payload at the callee cancels the callee if its receiver says so, and the caller gets the reason of the cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(
@@ -216,7 +216,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 2, repaired: 2 })
     })))
 
-  it.effect("G130: an undecided item that only a narrower schema refused stays unchanged after its receiver has ended", () =>
+  it.effect("G130: an item that only a narrower schema refused, and about which its receiver never decided, stays unchanged for later readers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const One = Schema.Int.check(Schema.makeFilter((n: number) => n === 1))
       const never = PayloadReceiver.make(() => Effect.never)
@@ -263,7 +263,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[expected, expected, expected], 2, 2])
     })))
 
-  it.effect("G131: a receiver decides once about a message that several readers had received when it came", () =>
+  it.effect("G131: a receiver decides once about a message that had already come to several readers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notFour = Schema.Int.check(Schema.makeFilter((n: number) => n !== 4))
       const seen = yield* uttered(bob, (stream) =>
@@ -282,7 +282,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 5, 7], 3])
     })))
 
-  it.effect("G131: two readers of one plain stream get every item once and in order while a receiver decides", () =>
+  it.effect("G131: two fibers that read one stream together get every item once and in order while a receiver decides", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const slow = PayloadReceiver.make(() => Effect.as(Effect.sleep(10), PayloadReceiver.drop))
       const seen = yield* uttered(bob, (stream) =>

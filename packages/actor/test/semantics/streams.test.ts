@@ -264,7 +264,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen.dropped, numbers(17, 20))
     })))
 
-  it.effect("a reader of a stream that lagged is told once, and continues with the oldest item that is kept", () =>
+  it.effect("a reader that lagged behind its stream is told of its lost items once, and continues with the oldest item that is kept", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10, linger: 500 }),
@@ -342,7 +342,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(late, [3, 4, 5])
     })))
 
-  it.effect("G31, G50: a reader that comes or goes loses no item of a stream, and a stream without a reader reads nothing ahead", () =>
+  it.effect("G31, G50: a stream loses no item when a reader comes or goes, and reads nothing ahead when it has no reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         echo(),
@@ -376,7 +376,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(rest, [[1], 2, [3, 4, 5]])
     })))
 
-  it.effect("G50: a reader whose stream has ended holds up no other reader even if its Scope is open, and gets no item when it reads again", () =>
+  it.effect("G50: a reader that has seen the end of its stream holds up no other reader while its Scope is open, and reads no further item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 500 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -539,7 +539,7 @@ describe("Combined streams of dialogs", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("members of a chat room get every message, and a member is muted by a message on the stream that is read", () =>
+  it.effect("members of a chat room get every message, and one member can mute another by a message on the stream of its dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         room({ name: "anna" }),

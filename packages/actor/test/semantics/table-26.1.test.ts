@@ -77,7 +77,7 @@ describe("Cancels of a dialog by its opener (table 26.1)", () => {
       assert.deepStrictEqual(journal.slice(1), ["0 stay cancelled by root: first", "100 stay finalized"])
     })))
 
-  it.effect("26.1 row 1: a cancel before, during or after the use of the stream has the same result", () =>
+  it.effect("26.1 row 1: a cancel before, during or after the use of a dialog's stream has the same result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       for (const when of ["before", "while", "after"]) {
@@ -124,7 +124,7 @@ describe("Cancels of a dialog by its opener (table 26.1)", () => {
       assert.strictEqual(cancelled(error).by.name, "root")
     })))
 
-  it.effect("G12, 26.1 row 1: a callee that never ends delays the author of its cancel no longer than the bound", () =>
+  it.effect("G12, 26.1 row 1: a callee that never ends delays the author of its cancel no longer than the bound of a cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(
@@ -160,7 +160,7 @@ describe("Cancels of a dialog by its opener (table 26.1)", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("26.1 row 2: a cancel that crosses the Return is answered by the Return, and the result stays", () =>
+  it.effect("26.1 row 2: a cancel that crosses the Return is answered by the Return, and the dialog keeps its result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -222,7 +222,7 @@ describe("Cancels of whole actors (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's own fails the dialog, and the opener's own cancel stays unacknowledged", () =>
+  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's cancel fails the dialog, and the opener's cancel stays unacknowledged", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -238,7 +238,7 @@ describe("Cancels of whole actors (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("G59, 26.1 row 1: over a relay, an actor's cancel of its dialog with its sibling is absorbed as well", () =>
+  it.effect("G59, 26.1 row 1: an actor's cancel of its dialog with its sibling is absorbed, although the dialog is relayed", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -277,7 +277,7 @@ describe("Cancels of whole actors (table 26.1)", () => {
       }
     })))
 
-  it.effect("26.1 row 7: the end of the callee's actor by itself fails the dialog with ActorLost", () => {
+  it.effect("26.1 row 7: the end of the callee's actor, without a cancel, fails the dialog with ActorLost", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -338,7 +338,7 @@ describe("Failures of dialogs (table 26.1)", () => {
       assert.strictEqual(yield* bob.open(lie({ part: "started, caught" }), (dialog) => dialog.result), 1)
     })))
 
-  it.effect("26.1 row 9: an illegal message or result fails with PayloadInvalid of side callee, after the legal messages", () =>
+  it.effect("26.1 row 9: an illegal message or result of the callee fails with a PayloadInvalid of the callee, after the legal messages", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const item = yield* Effect.flip(bob.open(lie({ part: "output" }), () => Effect.never))
       assert(item._tag === "PayloadInvalid")
@@ -348,7 +348,7 @@ describe("Failures of dialogs (table 26.1)", () => {
       assert.deepStrictEqual([success.side, success.part], ["callee", "success"])
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with PayloadInvalid of side caller, and the dialog continues", () =>
+  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with a PayloadInvalid of the caller, and the dialog continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -453,7 +453,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 12: a failure during the handling of a cancellation wins, and cancels the other dialogs of the Scope", () =>
+  it.effect("G22, 26.1 row 12: a failure while a cancellation is handled wins over the cancellation, and cancels the other dialogs of the Scope", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -511,7 +511,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G14, 26.1 row 14: a callee that passes on a cancellation from another actor keeps its author", () =>
+  it.effect("G14, 26.1 row 14: a callee that passes on a cancellation from another actor keeps the author of the cancellation", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = cancelled(yield* Effect.flip(bob.open(betray({ after: 100, hops: 2 }), () => Effect.never)))
@@ -579,7 +579,7 @@ describe("Table 26.1, several dialogs", () => {
 })
 
 describe("A lost connection (table 26.1)", () => {
-  it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether it was sending or not", () => {
+  it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether the peer was sending or not", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -608,7 +608,7 @@ describe("A lost connection (table 26.1)", () => {
     ).pipe(Effect.provide(theatre.layer))
   })
 
-  it.effect("G8, 26.1 row 16: a connection that this side closed fails its dialogs with ChannelClosed of side local", () =>
+  it.effect("G8, 26.1 row 16: a connection that this side closed fails its dialogs with a ChannelClosed whose side is local", () =>
     inMemory(Effect.gen(function*() {
       const bob = yield* Actor.nursery(Actor.start("bob", { expose }))
       const error = yield* Effect.flip(bob.open(stay({}), () => Effect.never))

@@ -16,7 +16,8 @@ const addressOf = (port: number): string => `/ip4/127.0.0.1/tcp/${port}/tls`
 const doorsOf = (field: Field): ReadonlyArray<Door> => doors(field) as ReadonlyArray<Door>
 
 /**
- * Greets an actor with the secret of the tree over a wrong certificate, and checks that the actor refuses the greeting.
+ * Greets an actor with the secret of the tree over a TLS connection with a wrong certificate, and checks that the actor
+ * refuses the greeting.
  */
 const turnedAway = async (target: Door, { victim }: Field, title: string): Promise<ReadonlyArray<string>> => {
   const client = await Client.dial(target).catch(() => undefined)
@@ -34,8 +35,8 @@ const wrongCertificates = async (field: Field): Promise<Outcome> => {
       problems.push(...await turnedAway({ ...target, tls }, field, title))
     }
     problems.push(...await turnedAway({ ...target, tls: undefined }, field, "no TLS"))
-    // A member that greets an actor over a right certificate gets in, unlike a client with the same greeting over a
-    // wrong certificate.
+    // An actor lets a member in that shows a right certificate. A client with a wrong certificate is refused, even with
+    // the greeting of a member.
     const member = await enter(target, secret)
     member.destroy()
   }
@@ -43,12 +44,15 @@ const wrongCertificates = async (field: Field): Promise<Outcome> => {
 }
 
 /**
- * Milliseconds until an actor must have closed a connection without a TLS greeting. An actor closes a connection
- * without a TLS greeting after five seconds, and a busy host needs longer.
+ * Milliseconds within which an actor has to close a connection on which no TLS greeting arrives. An actor closes a
+ * connection after five seconds without a TLS greeting; an actor on a busy host may take longer.
  */
 const patience = 8_000
 
-/** Opens connections that never greet with TLS, and checks that a member still gets in and is served. */
+/**
+ * Opens connections on which the attacker sends no TLS greeting, and checks that an actor still lets a member in and
+ * answers its calls.
+ */
 const silent = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
   const target = victim.target("anvil") as Door
@@ -62,7 +66,7 @@ const silent = async (field: Field): Promise<Outcome> => {
   return crowdGoes(field, clients, begin, patience)
 }
 
-/** Lets a server listen at a port of its own while a function runs. */
+/** Lets a server listen at a free port while a function runs. */
 const serving = async <A>(server: Net.Server, run: (port: number) => Promise<A>): Promise<A> => {
   const sockets = new Set<Net.Socket>()
   server.on("connection", (socket: Net.Socket) => sockets.add(socket))
@@ -122,7 +126,8 @@ const relay = ({ relay }: Field["victim"]["certificates"], port: number, said: E
   })
 
 /**
- * Lets a member dial the relay, and then replays the words that the relay recorded to the actor on another TLS channel.
+ * Lets a member dial the relay, and then sends the words that the relay recorded to the actor again, over another TLS
+ * channel.
  */
 const onAnotherChannel = async (field: Field): Promise<Outcome> => {
   const { victim } = field

@@ -1,7 +1,7 @@
 /**
  * Attacks on a tree with a runtime folder that is not safe for sockets. A tree either refuses an unsafe runtime folder,
- * with a message that says what to do, or makes the folder safe. Each attack by an unsafe runtime folder starts a small
- * tree of its own.
+ * with a message that says what to do, or makes the folder safe. Each attack that uses an unsafe runtime folder starts
+ * a small tree for itself.
  */
 import { isOpen, nobody } from "@furrow/orphans/privileged"
 import * as ChildProcess from "node:child_process"
@@ -46,11 +46,13 @@ const within =
     }
   }
 
-/** Runs a case of an attack only where the attacker is root, because the attack changes its user. */
+/** Runs a case of an attack only where the attacker is root, because only root can give files to another user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 
-/** Runs a case of an attack by another user, provided that this other user can run the Node of this checkout. */
+/**
+ * Runs a case of an attack by another user, provided that this other user may execute the Node that runs the attacks.
+ */
 export const asStranger = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isOpen(Path.dirname(process.execPath))
     ? asRoot(run)(field)

@@ -8,7 +8,7 @@ import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
 
-/** Returns the answer that a dialog got: the tag of its failure, or of its last word. */
+/** Returns the tag of the word by which an actor ended a dialog, or the tag of the failure. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
   const last = await client.until(
     () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
@@ -114,8 +114,8 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   })
   const namesAsked = ["anvil", "left", "new"]
   /**
-   * Returns the names in the registry that the malicious member's false words are about. A malicious member asks for
-   * each name in the registry in a dialog of its own.
+   * Returns the names that the registry knows, among those about which the malicious member has sent false words. A
+   * malicious member asks the registry for each name in a separate dialog.
    */
   const list = async (client: Client, dialog: number) => {
     const found: Array<string> = []
@@ -207,7 +207,7 @@ const neverReads = async (field: Field): Promise<Outcome> => {
   })
 }
 
-/** Announces large frames to an actor, and sends only one byte of each. */
+/** Announces frames of 64 MiB to an actor, and sends only one byte of each frame. */
 const halves = async (field: Field): Promise<Outcome> => {
   const n = field.scale(50, 20)
   const { secret } = field.victim
@@ -248,8 +248,8 @@ const beginnings = async (field: Field): Promise<Outcome> => {
 }
 
 /**
- * Connects under many names at once, which actors allow, and twice as the same member, which actors refuse as a
- * duplicate.
+ * Connects to an actor under many names at once, which the actor has to allow. The actor has to refuse a second
+ * connection under the same name.
  */
 const manyFaces = async (field: Field): Promise<Outcome> => {
   const { secret } = field.victim
@@ -273,8 +273,8 @@ const badFrames = async (field: Field): Promise<Outcome> => {
   for (const [title, bytes] of pieces) {
     await inside(field, "anvil", async (client) => {
       client.raw(bytes)
-      // The announced length of a frame is not random, because an actor would wait for the missing bytes of a longer
-      // frame.
+      // The attack announces a fixed length for each frame, because an actor would wait for the missing bytes of a
+      // longer frame.
       client.raw(random(4_096))
       const rule = (await client.hears("Violation", 1_000))?.rule ?? "nothing"
       rules.set(rule, (rules.get(rule) ?? 0) + 1)
@@ -345,8 +345,7 @@ export const members: ReadonlyArray<Case> = [
   {
     name: "an endpoint that the root does not serve to peers",
     run: asking("root", [
-      // The root tells a member the addresses at which the root's actors listen, and refuses a question without a
-      // payload.
+      // A root answers a member's question for addresses, but refuses such a question without a payload.
       [(n) => start(n, "furrow/locate"), "PayloadInvalid"],
       [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
       [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]

@@ -1,6 +1,7 @@
 /**
  * Attacks on the door through which observers look into an actor. A knock opens the door of an actor, and only a
- * process that has read the key beside the door gets in. An observer may ask only for what an actor shows to observers.
+ * process that has read the key beside the door gets in. An observer may ask an actor only for the data that the actor
+ * shows to observers.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"
@@ -72,7 +73,7 @@ const isRefusal = (word: Message): boolean => word._tag === "Error" || word._tag
 
 const window = { items: 2, bytes: 1_000 }
 
-/** Words of an observer that asks for more than an observer may. */
+/** The words of an attack in which an observer asks for endpoints that are closed to observers. */
 const greedy: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
   ["an endpoint of the program", [start(1)]],
   ["the registry", [start(1, "furrow/registry/list")]],

@@ -86,7 +86,8 @@ const toAnother = async ({ victim }: Field): Promise<Outcome> => {
 }
 
 /**
- * Sends the acceptor's question for a proof to the dialling actor, and returns the dialling actor's own proof to it.
+ * Sends a dialling actor the question for a proof that an acceptor sends, and then returns the actor's own proof to the
+ * actor.
  */
 const mirror = async ({ victim }: Field): Promise<Outcome> => {
   const { name, pid, uuid } = victim.member("anvil")

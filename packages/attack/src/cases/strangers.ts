@@ -45,8 +45,8 @@ export const refusal = (client: Client): string => {
 }
 
 /**
- * Repeats an attack of strangers on each attacked actor; the figure in the table of verdicts is the actor's answer to
- * the stranger.
+ * Repeats an attack of strangers on each attacked actor. The table of verdicts shows how each actor answered the
+ * stranger.
  */
 const knocking =
   (title: string, knock: (client: Client, field: Field) => Promise<void> | void, expects?: string) =>
@@ -64,8 +64,8 @@ const knocking =
   }
 
 /**
- * Opens many connections of strangers at once, and runs an attack on each connection. Returns how many of the
- * strangers' connections were still open after the bound for strangers.
+ * Opens many connections of strangers at once, and runs an attack on each connection. Returns how many connections of
+ * strangers are still open after the time in which a stranger has to prove its membership.
  */
 const many = async (n: number, target: Target, act: (client: Client, i: number) => Promise<void> | void) => {
   const clients = await Promise.all(Array.from({ length: n }, async (_, i) => {
@@ -83,8 +83,8 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
 const patience = 5_000
 
 /**
- * Checks that a member is served beside a crowd of strangers, and that the crowd is disconnected within `patience`
- * after `begin`.
+ * Checks that a member is served beside a crowd of strangers. An actor has to disconnect a crowd within `patience`
+ * milliseconds after the time `begin`.
  */
 export const crowdGoes = async (
   { victim }: Field,
@@ -261,7 +261,7 @@ const slowly = async (client: Client): Promise<void> => {
   })()
 }
 
-/** Sends the exact bytes of a member's greeting from another process. */
+/** Sends the bytes of a member's greeting to an actor a second time, from another process. */
 const replay = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -283,7 +283,9 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** Returns an acceptor's words to the acceptor, on the same connection and on a connection to another actor. */
+/**
+ * Sends the words of an acceptor back to the acceptor: on the same connection, and on a connection to another actor.
+ */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -298,7 +300,8 @@ const reflect = async (field: Field): Promise<Outcome> => {
       client.say({ _tag: "Proof", proof: proof === hers!.nonce ? challenge!.nonce : proof }, start(1))
       problems.push(...await shut(client, "reflected"))
     }
-    // Answers the question for a proof on each of two connections with the other connection's question.
+    // Opens two connections to an actor, and answers the actor's question for a proof on each with the question from
+    // the other connection.
     const [a, b] = [await Client.dial(target), await Client.dial(target)]
     a.say(hello(nobody(), random(32)))
     const asked = await a.hears("Challenge")

@@ -1,6 +1,7 @@
 /**
- * Attacks a tree whose own transport asks for no proof of membership. The runtime asks each peer for a proof of
- * membership, so a stranger gets no further over a custom transport than over a built-in one.
+ * Attacks a tree whose transport was written by the user, and asks for no proof of membership. The runtime asks each
+ * peer for a proof of membership over every transport. So a stranger gets no further over a user's own transport than
+ * over a built-in one.
  */
 import * as ChildProcess from "node:child_process"
 import { once } from "node:events"

@@ -32,8 +32,8 @@ const [transport, runtimeFolder, files] = process.argv.slice(2) as ["unix" | "tc
 const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
 
 /**
- * The requests of the attacker, which the root reads from its stdin: The request `<number> <name>` makes a new actor
- * dial the actor `name`, and `<number> at <address>` makes the actor `left` ask the registry.
+ * The root of the attacked tree reads two kinds of requests of the attacker from its stdin: The request `<number>
+ * <name>` makes a new actor dial the actor `name`, and `<number> at <address>` makes the actor `left` ask the registry.
  */
 const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
 

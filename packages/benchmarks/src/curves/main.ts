@@ -1,7 +1,7 @@
 /**
- * The growth curves show how the cost of one actor, dialog, byte, level or name changes with the number that already
- * exist. The script of the growth curves writes the table of docs/performance.md and the picture docs/growth.svg. Run
- * the script of the growth curves after `npm run build`, on a host without other work.
+ * The growth curves show how the cost of one actor grows with the number of existing actors, and likewise for dialogs,
+ * bytes, levels and names. The script of the growth curves writes the table of docs/performance.md and the picture
+ * docs/growth.svg. Run the script of the growth curves after `npm run build`, on a host without other work.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor, Discovery } from "@furrow/actor"

@@ -1,6 +1,7 @@
 /**
- * The child process of `fork`: answers each question with its payload. With JSON the process that `fork` started
- * decodes and encodes bytes.
+ * The child process that the benchmark forks, and that answers each message with the message's payload. The forked
+ * child process decodes the bytes of each question and encodes the bytes of each answer, where the benchmark sends
+ * JSON.
  */
 import { fromJson, toJson } from "./wire.ts"
 

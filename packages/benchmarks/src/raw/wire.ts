@@ -17,7 +17,10 @@ export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 
 
 const header = 4
 const arenaSize = 64 * 1024
-/** The size in bytes from which a message's body is written by itself instead of being copied behind other bodies. */
+/**
+ * The size in bytes from which the body of a message is written to the socket on its own. Bodies of smaller messages
+ * are copied into a common buffer.
+ */
 const large = 16 * 1024
 
 /**

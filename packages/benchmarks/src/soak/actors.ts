@@ -101,7 +101,10 @@ export const exit = Actor.fn("exit", { module, payload: { code: Schema.Int } })(
 
 const Peer = Actor.ref([echo, pages, talk, wait])
 
-/** An endpoint that lets its actor use another actor in the way of the soak's root, and returns what went wrong. */
+/**
+ * An endpoint whose handler uses another actor in the same ways as the root of the soak does, and returns what went
+ * wrong.
+ */
 export const ask = Actor.fn("ask", {
   module,
   payload: { whom: Peer, what: Schema.Literals(["call", "stream", "part", "dialog", "wait"]), size: Schema.Int },
@@ -137,7 +140,7 @@ export const ask = Actor.fn("ask", {
   })).pipe(Effect.catchIf(Actor.isActorError, (error) => Effect.succeed(error._tag)))
 )
 
-/** An endpoint that lets its actor ask the registry, and returns what went wrong. */
+/** An endpoint whose handler puts questions to the registry, and returns what went wrong. */
 export const look = Actor.fn("look", { module, payload: { name: Schema.String }, success: Schema.String })(({ name }) =>
   Effect.scoped(Effect.gen(function*() {
     const found = yield* Registry.find([echo], name)
@@ -153,8 +156,8 @@ const collect = globalThis.gc
 /** Returns the megabytes of heap objects that the soak's process can still reach. */
 export const heap = async (): Promise<number> => {
   if (collect === undefined) throw new Error("start Node with --expose-gc: the heap is measured after a collection")
-  // Finalizers of collected objects free memory outside of the heap in a later turn, so the soak collects garbage
-  // twice.
+  // Finalizers of collected objects free memory outside of the heap in a later turn of the event loop, so the soak
+  // collects garbage twice.
   for (let round = 0; round < 2; round++) {
     collect()
     await setImmediate()

@@ -17,7 +17,7 @@ export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
   /** The size of the items in an act of the soak, in bytes. */
   readonly size: number
-  /** A number that is different in every act of a soak. */
+  /** A number that is different in every run of an act of the soak. */
   readonly n: number
 }
 
@@ -268,8 +268,8 @@ const lostPeers: Act = {
       yield* Effect.sleep(50)
       yield* kill(victim)
       const heard = yield* Fiber.join(asking)
-      // On a busy host the kill of the actor may come before its peer has connected again, so the peer's call may fail
-      // with `ActorUnreachable`.
+      // On a busy host an act may kill an actor before its peer has connected again, so the peer's call may fail with
+      // `ActorUnreachable`.
       const isLoss = heard === "ActorLost" || heard === "ActorUnreachable"
       yield* check(isLoss, `its peer heard "${heard}" instead of ActorLost`)
     }))

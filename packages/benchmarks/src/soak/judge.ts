@@ -2,8 +2,8 @@
  * Judges the measurements of a soak: a resource that does not return to its first value is a problem.
  *
  * Noise makes the measured use of an idle process larger than its real use, but never smaller. At each checkpoint of a
- * soak only the least of several samples of a resource counts; this least sample is called the floor. The first floor
- * of each resource in a soak is taken after the warm-up.
+ * soak only the least of several samples of a resource counts; this least sample is called the floor. The soak takes
+ * the first value of each resource after its warm-up.
  */
 
 export const resources = [
@@ -42,7 +42,7 @@ export const allowed: Readonly<Record<Resource, number>> = {
 }
 
 /**
- * The number of checkpoints, each with a higher floor than the checkpoint before, that count as a leak even within the
+ * The number of successive checkpoints at which a resource grows that the soak reports as a leak, even within the
  * allowed growth.
  */
 const creeping = 5
@@ -61,7 +61,7 @@ export const floor = (samples: ReadonlyArray<Sample>): Sample =>
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** True when all resources of a soak's process have returned to their values in `first`. */
+/** True when all resources of a soak's process have returned to their values in the sample `first`. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -82,7 +82,8 @@ const problemOf = (resource: Resource, floors: ReadonlyArray<number>): string | 
 const round = (value: number): number => Math.round(value * 10) / 10
 
 /**
- * Returns the verdict on each resource of one process, from the floors of a soak that begin after the warm-up.
+ * Returns the verdict on each resource of one process of the soak, from the least samples at the checkpoints after the
+ * warm-up.
  */
 export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =>
   resources.flatMap((resource) => {

@@ -25,7 +25,7 @@ import * as Processes from "./processes.ts"
 import * as Report from "./report.ts"
 import { run } from "./run.ts"
 
-/** An error that ends the soak with this exit code, after all output has been printed. */
+/** An error that makes the soak's process end with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

@@ -38,7 +38,7 @@ export const descendants = (root: number): number => {
       const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
       return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
     } catch {
-      // The process ended while the soak read the process's files in /proc.
+      // A process that ended while the soak read the processes in /proc is left out.
       return []
     }
   })
@@ -60,7 +60,7 @@ export const files = (folder: string): number =>
     try {
       return sum + (entry.isDirectory() ? files(Path.join(folder, entry.name)) : 1)
     } catch {
-      // The folder whose files the soak counts was removed while it was read.
+      // A folder that is removed while the soak counts its files counts as empty.
       return sum
     }
   }, 0)

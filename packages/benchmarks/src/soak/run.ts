@@ -39,7 +39,7 @@ export interface Result {
   /** The names of the root and of the actors that live during the whole soak. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
-  /** The floors of each process at the checkpoints of a soak, in the order of `processes`. */
+  /** The least sample of each process at each checkpoint of a soak, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
   /** The wrong answers and hangs of the soak's acts, each with the number of times it occurred. */
   readonly problems: ReadonlyMap<string, number>
@@ -55,12 +55,15 @@ export const lanes = 3
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** The bound of an act of the soak: a busy host needs longer than the second or two of an idle host. */
+/**
+ * Milliseconds that an act of the soak may take. An act takes a second or two on an idle host, and longer on a busy
+ * host.
+ */
 const actLimit = "60 seconds"
 
 /**
- * The number of samples for a floor of the soak, and the milliseconds within which a resource must return to its first
- * value.
+ * The number of samples of which a checkpoint of the soak keeps the least, and the milliseconds within which a resource
+ * must be freed.
  */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
 
@@ -105,8 +108,9 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the floors of all processes of the soak until they have returned to their first values, or until a bound is
- * over. A checkpoint of the soak that follows a failed checkpoint does not wait.
+ * Measures the least use of each resource by the soak's processes, until the use has returned to its first value or a
+ * bound is over. After a failed checkpoint, the next checkpoint of the soak does not wait for the resources to return
+ * to their first values.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -178,7 +182,8 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // The sample collects the garbage of the previous act of the soak, which must not count for the next act.
+        // The samples before an act collect the garbage of the soak's previous act, which must not count for the next
+        // act.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)

@@ -116,7 +116,7 @@ const bareClient = ({ files, to, transport }: Settings): End => {
         const socket = connect()
         socket.setNoDelay(true)
         socket.once("error", reject)
-        // The first TLS session ticket of the listener says that the listener has accepted the dialler's certificate.
+        // When the dialler receives its first TLS session ticket, the listener has accepted the dialler's certificate.
         socket.once(transport === "tls" ? "session" : "connect", () => {
           open++
           ignore(socket)
@@ -133,7 +133,7 @@ const layerOf = ({ files, folder, transport }: Settings) =>
     ? NodeTransport.layerTcp
     : NodeTransport.layerTls({ host: "127.0.0.1", ...files })
 
-/** Makes the driver of an end's transport in the way an actor makes its driver. */
+/** Makes the driver of the transport for one end of idle connections, as an actor makes its driver. */
 const driverOf = (settings: Settings) =>
   Effect.gen(function*() {
     const { parts: [part] } = Context.get(yield* Layer.build(layerOf(settings)), Transport)
@@ -142,7 +142,7 @@ const driverOf = (settings: Settings) =>
     return Context.get(yield* Layer.build(driver), TransportDriver)
   })
 
-/** Starts the root of a tree, which listens for the connections of other ends. */
+/** Starts the root of a tree, which listens for the connections of the other ends of idle connections. */
 const furrowServer = (settings: Settings) =>
   new Promise<readonly [End, Place]>((resolve) => {
     const layer = NodeActor.layer({
@@ -235,8 +235,8 @@ const memory = async (): Promise<Memory> => {
 }
 
 /**
- * Milliseconds between two garbage collections while an end makes its connections. V8 keeps pages that a collection has
- * freed, so the garbage of thousands of greetings would count as memory of idle connections.
+ * Milliseconds between two forced garbage collections while an end makes its connections. V8 keeps pages that a
+ * collection has freed, so the garbage of thousands of greetings would count as memory of idle connections.
  */
 const collectMillis = 500
 

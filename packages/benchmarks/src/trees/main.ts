@@ -1,6 +1,6 @@
 /**
- * The command `npm run trees` takes measures of trees that see each other: `npm run trees -- registry 100000`,
- * `npm run trees -- idle 5000`.
+ * The command `npm run trees` measures a large registry, or many idle connections to one actor: `npm run trees --
+ * registry 100000`, `npm run trees -- idle 5000`.
  */
 import * as Idle from "./idle.ts"
 import * as Registry from "./registry.ts"

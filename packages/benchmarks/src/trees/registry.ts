@@ -1,7 +1,8 @@
 /**
- * Measures a registry with many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was
- * blocked at most while trees published, followed and removed many actors. The exit code of the registry's measurement
- * is 1 where a turn of the event loop took more processor time than the gate.
+ * Measures how long a registry with many actors blocks the event loop: `npm run trees -- registry [count]`. Each line
+ * of the output says how long the event loop was blocked at most while trees published, followed and removed many
+ * actors. The exit code of the registry's measurement is 1 where a turn of the event loop took more processor time than
+ * the gate.
  */
 import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
@@ -23,7 +24,7 @@ export const watchAll = Actor.fn("watchAll", { module: import.meta.url, success:
   ))
 )
 
-/** A Discovery that returns the tree that it was made for. */
+/** A Discovery that passes each directory of a tree which it opens to the function `opened`. */
 const watched = (opened: (tree: Discovery.DiscoveryTree) => void) =>
   Layer.effect(
     Discovery.Discovery,

@@ -1,4 +1,7 @@
-/** Functions that the verbs of the command `furrow` share: they choose a tree and end a verb. */
+/**
+ * Functions that the verbs of the command `furrow` share, such as the choice of a tree and the exit at the end of a
+ * verb.
+ */
 import type { Observer } from "@furrow/actor/Inspect"
 import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { printable } from "@furrow/node/internal/diagnosis/text"

@@ -92,8 +92,8 @@ export const watch = (options: Options) =>
       }
       const print = Effect.suspend(() => said.length === 0 ? Effect.void : Console.log(said.splice(0).join("\n")))
       const following = followers(driver, { host: options.host, registrar })
-      // A first read of the engine that gets no answer fails the verb `watch` of `furrow`. After the first read by
-      // `furrow watch`, the engine may be unreachable for a while.
+      // The verb `watch` of `furrow` fails when its first read of the engine gets no answer. After its first read, the
+      // verb `watch` of `furrow` goes on while the engine cannot be reached.
       for (const { look } of following) yield* look
       yield* print
       yield* Effect.all([

@@ -54,7 +54,7 @@ export const top = Command.make("top", { ...target, times }, ({ target, times })
 
 /**
  * Returns the findings that the previous look at the tree did not have, where findings are compared by their text
- * without ages.
+ * without the ages of waits.
  */
 const fresh = (before: ReadonlySet<string>, found: ReadonlyArray<Findings.Finding>) =>
   found.filter((finding) => !before.has(keyOf(finding)))

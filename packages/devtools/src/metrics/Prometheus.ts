@@ -7,7 +7,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 type Attributes = Readonly<Record<string, string>>
 
-/** For each type of an actor's metric, the function that makes a metric of Effect, whose values come from the actor. */
+/** The functions that make a metric of Effect from a metric of an actor, with one function for each type of metric. */
 const made: Readonly<
   Record<
     MetricInspection["type"],

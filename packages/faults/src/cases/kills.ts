@@ -11,7 +11,10 @@ const patient = { within: "60 seconds" } as const
 const killedWhen = (says: RegExp) => ({ program }: Place) =>
   Effect.andThen(program.says(says, patient), program.signal("SIGKILL"))
 
-/** The command that runs a program in a separate namespace of pids, whose first process is a shell that reaps. */
+/**
+ * The command that runs a program in a separate namespace of pids, whose first process is a shell that reaps dead
+ * processes.
+ */
 const namespaced = [
   "unshare",
   "--pid",

@@ -1,4 +1,4 @@
-/** A stream whose contract has no codec: its caller dies with that reason, and both actors go on. */
+/** A stream whose contract has no codec: the stream's caller dies with this reason, and no actor ends. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,6 +1,6 @@
 /**
- * Bundles a program with esbuild into the current folder, in the form that the first argument names, and runs the
- * bundle as the second says.
+ * Bundles a program with esbuild into the current folder. The first argument names the form of the bundle, and the
+ * second says how the bundle is run.
  */
 import * as Esbuild from "esbuild"
 import * as ChildProcess from "node:child_process"

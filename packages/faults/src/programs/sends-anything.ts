@@ -1,6 +1,6 @@
 /**
- * Contracts of `Unknown`, as people write them first: a value must arrive unchanged, or be refused with the path to the
- * fault.
+ * Contracts with the schema `Unknown`, which many people write first: a value must arrive unchanged, or be refused with
+ * the path to the fault.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,6 +1,6 @@
 /**
- * A subscriber that takes one item and leaves, and another subscriber that stays in its Scope: no reader may lose an
- * item or wait.
+ * A subscriber takes one item and leaves, and another subscriber stays in its Scope: no reader may lose an item or wait
+ * for another reader.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,6 @@
-/** A Service Web that saves into a Service Store while Web ends, and a Store that writes to a file while it ends. */
+/**
+ * A Service Web that saves data into a Service Store at Web's end, and a Store that writes to a file at Store's end.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

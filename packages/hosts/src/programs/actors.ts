@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
 
-/** An endpoint that halves a number, and fails with an error of its own for odd numbers. */
+/** An endpoint that halves a number, and fails with a typed error for odd numbers. */
 export const half = Actor.fn("half", {
   module: import.meta.url,
   payload: { n: Schema.Int },

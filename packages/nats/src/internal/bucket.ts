@@ -36,7 +36,10 @@ export interface Entry {
   readonly value: unknown
 }
 
-/** The last write of an entry in the bucket, which may be a deletion: the next write names this write's revision. */
+/**
+ * The last write or deletion of an entry in the bucket. Each write of an entry names the revision of the entry's
+ * previous write.
+ */
 export interface Last {
   readonly entry: Entry | undefined
   readonly revision: number
@@ -97,8 +100,8 @@ const pingMillis = 5_000
 const markerMillis = 60_000
 
 /**
- * The number of tokens that are reserved for one second, which exceeds the writes that a NATS server can do in a
- * second.
+ * The number of fencing tokens that are reserved for each second. A NATS server makes fewer writes than this number in
+ * a second.
  */
 const tokensASecond = 2 ** 20
 
@@ -203,7 +206,8 @@ const opened = async (connection: NatsConnection, settings: Settings): Promise<B
   const { bucket, replicas } = settings
   const js = jetstream(connection, { timeout: requestMillis })
   const jsm = await jetstreamManager(connection, { timeout: requestMillis })
-  // Reads of the bucket go to the leader of its stream, because a replica may not know of the last renewal.
+  // Reads of the bucket go to the NATS server that leads the bucket, because a replica may not know of the last
+  // renewal.
   const kv = await new Kvm(js).create(bucket, { history: 1, replicas, markerTTL: markerMillis, allow_direct: false })
   const { history, markerTTL, streamInfo, ttl } = await kv.status()
   if (ttl > 0 || history !== 1) {

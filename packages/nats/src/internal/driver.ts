@@ -5,9 +5,9 @@
  *   k.<key>     { value, lease, run, base }  held for as long as that run of its lease lives
  *   clock       written to learn the server's time
  *
- * An expired lease begins again with a new run, so that the keys of its earlier run stay free. Each write of the NATS
- * driver names the revision of the entry on which the write is based. An operation of the NATS driver reads an entry
- * again if another write of the entry came before the operation's write.
+ * A lease that begins again after its end gets a new number, called its run, so that the keys of its earlier run stay
+ * free. Each write of the NATS driver names the revision of the entry on which the write is based. An operation of the
+ * NATS driver reads an entry again if another write of the entry came before the operation's write.
  */
 import {
   type Created,
@@ -90,8 +90,8 @@ const renew = (bucket: Bucket, { id, ttlMillis }: Lease): Asked<boolean> =>
   }))
 
 /**
- * True when the run of the lease that holds a key has ended. An expired lease is deleted from the bucket, so that no
- * late renewal brings the lease back.
+ * True when the lease that holds a key has ended, or has begun a new run since it took the key. An expired lease is
+ * deleted from the bucket, so that no late renewal brings the lease back.
  */
 const isOver = (bucket: Bucket, { lease, run }: KeyValue, now: number): Asked<boolean> =>
   Effect.gen(function*() {

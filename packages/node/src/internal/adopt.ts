@@ -1,6 +1,6 @@
 /**
- * Gives sockets that Node has made itself a reader of `@furrow/node`: the parent's end of a child's file descriptor 3,
- * and accepted connections.
+ * Gives a reader of `@furrow/node` to sockets that Node itself has made: the parent's end of a child's file descriptor
+ * 3, and accepted connections.
  *
  * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made moves
  * to a new socket with the option `onread`. The handle of a socket moves in the turn of the event loop in which Node
@@ -28,8 +28,8 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // The end of the new socket ends the socket whose handle has moved, because a child process or a server waits for
-  // that end.
+  // The end of the new socket also ends the socket whose handle has moved, because a child process or a server waits
+  // for this end.
   socket.once("close", () => made.destroy())
   return socket
 }

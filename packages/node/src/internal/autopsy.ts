@@ -1,5 +1,5 @@
 /**
- * Finds the cause of an actor's death: in the actor's record, its state before it was killed, and the kernel's count of
+ * Finds the cause of an actor's death in the actor's record, the last state of its process, and the kernel's count of
  * kills for memory. On systems without `/proc` the record of a dead actor is the only evidence of the cause of its
  * death.
  */
@@ -51,7 +51,7 @@ export class Autopsy {
     return new Case(this, pid, this.kills)
   }
 
-  /** Waits a second, and then writes the post-mortems of the actors below a dead actor, which died with it. */
+  /** Waits a second, and then writes the post-mortems of the actors that died together with the actor above them. */
   settleLater(): void {
     const { folder } = this
     if (folder === undefined) return
@@ -123,7 +123,7 @@ export class Case {
     try {
       Fs.unlinkSync(path)
     } catch {
-      // Another process has already made a post-mortem of the dead actor's record, and removed the record.
+      // The record of the dead actor is missing where another process has already made a post-mortem of it.
     }
     Graves.removeEmpty(folder)
     return this.record = record.uuid === uuid ? record : undefined

@@ -19,8 +19,8 @@ export interface Begun {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /**
-   * The near end of the socketpair whose other end is file descriptor 3 of the begun process. The socket of a begun
-   * process is made in the turn of the event loop in which the process is handed over.
+   * The end of the socketpair that stays in this process; the other end is file descriptor 3 of the begun process. The
+   * socket of a begun process is made in the turn of the event loop in which the process is handed over.
    */
   readonly channel: Net.Socket
   /**

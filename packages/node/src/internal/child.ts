@@ -47,8 +47,8 @@ export const isRoot = (): boolean => {
 
 /**
  * Returns the reason why no root may be made in this process now, or undefined where a root may be made. An actor keeps
- * the refusal of a root, because it cannot serve the endpoints of a module that starts a root. The parameter
- * `isOneFile` is true where the actors of this process would run the main program again.
+ * the error about a root that a module tried to make, because the actor cannot serve the endpoints of such a module.
+ * The parameter `isOneFile` is true where the actors of this process would run the main program again.
  */
 export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()

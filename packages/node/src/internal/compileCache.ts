@@ -1,11 +1,11 @@
 /**
  * Turns on Node's compile cache in an actor whose program is bundled into one file.
  *
- * Actors without a bundle turn on the compile cache in their first line. A bundled program is compiled before its first
- * line runs. A bundle is compiled before its first line runs, so the parent of a bundled actor asks for the compile
- * cache by an environment variable. The actor removes the variable for the compile cache before the code of its program
- * runs, because the program did not set it. Processes that an actor starts must not inherit the variable for the
- * compile cache.
+ * Actors without a bundle turn on the compile cache in the first line of their entry file. A bundled program is
+ * compiled before its first line runs. A bundle is compiled before its first line runs, so the parent of a bundled
+ * actor asks for the compile cache by an environment variable. The actor removes the variable for the compile cache
+ * before the code of its program runs, because the program did not set it. Processes that an actor starts must not
+ * inherit the variable for the compile cache.
  */
 import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"

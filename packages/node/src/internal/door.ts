@@ -30,8 +30,8 @@ const idleMillis = 10_000
 const nanosPerMilli = 1_000_000
 
 /**
- * Milliseconds between two samples of the event loop. Each sample of the event loop is the time since the previous
- * sample, and therefore never shorter than the pause between samples.
+ * Milliseconds between two samples of the event loop's delay. Each sample of the event loop is the time since the
+ * previous sample, and therefore never shorter than the pause between samples.
  */
 const sampleMillis = 10
 
@@ -68,7 +68,7 @@ const listen = (server: Net.Server, path: string): Promise<void> =>
 
 /**
  * Opens the door of this actor for observers, and returns a function that shuts the door. The door of an actor also
- * shuts by itself when no observer is connected for a while, and then calls `shut`.
+ * shuts by itself when no observer is connected for a while, and the function `shut` is then called.
  */
 export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))

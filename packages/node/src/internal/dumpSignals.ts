@@ -15,7 +15,8 @@ const write = (text: string): void => {
   try {
     process.stderr.write(text)
   } catch {
-    // The reader of this process's stderr has closed it.
+    // A write to stderr fails where the reader of this process's stderr has closed the stream, and the failure is
+    // ignored.
   }
 }
 

@@ -3,8 +3,8 @@
  * and their waits.
  *
  * The module `fiberView.ts` is the only one that reads parts of Effect that are not public. A test checks the private
- * parts of Effect that `fiberView.ts` reads. The view shows a fiber without lines and with an unknown wait where the
- * private parts of Effect differ.
+ * parts of Effect that `fiberView.ts` reads. The view shows a fiber without lines and with an unknown wait, where
+ * Effect's private parts differ from the expected ones.
  */
 import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
 import type * as Fiber from "effect/Fiber"
@@ -56,7 +56,9 @@ const unknown: WaitInspection = { on: "Unknown", dialog: null }
 const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
-/** True for a semaphore whose list of waiters contains another captured value. */
+/**
+ * True for a semaphore on which a fiber waits: the semaphore's set of waiters contains another of the captured values.
+ */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
   all.some((other) => (value.waiters as Set<unknown>).has(other))
@@ -97,7 +99,7 @@ const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
       : []
   )
 
-/** Returns the fibers for which a race or a join waits, from captured values. */
+/** Returns the fibers for which a race or a join waits, found among captured values. */
 const fibersIn = (values: ReadonlyArray<unknown>, self: AnyFiber): ReadonlyArray<AnyFiber> =>
   values.flatMap((value) =>
     value instanceof Set || Array.isArray(value) ? Array.from(value as Iterable<unknown>) : [value]
@@ -130,7 +132,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
   if (top[identifier] === "OnExit" && direct.includes(fiber)) {
-    // A race has captured its own fiber, which is left out, and the fibers that run in the race.
+    // A race has captured the fibers that run in the race, and also its own fiber, which is left out.
     const fibers = fibersIn(direct.filter((value) => value instanceof Set), fiber)
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }

@@ -65,7 +65,7 @@ const remove = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // Another process has already removed the file of the post-mortem.
+    // The removal of a post-mortem's file has no effect where another process has already removed the file.
   }
 }
 
@@ -151,7 +151,9 @@ export const readRecord = (path: string): Record | undefined => {
  */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Writes post-mortems from the records of actors whose parents are dead as well and read no record. */
+/**
+ * Writes post-mortems from the records of actors whose parents are dead as well, because a dead parent reads no record.
+ */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -161,7 +163,7 @@ export const settle = (folder: string): void => {
       remove(path)
       continue
     }
-    // A living owner of a dead actor reads the actor's record itself, so this function skips it.
+    // The record of a dead actor with a living owner is skipped, because the owner reads the record itself.
     if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
     remove(path)
     const parent = record.above.at(-1) ?? "(unknown)"
@@ -211,7 +213,7 @@ export const clear = (folder: string): void => {
   removeEmpty(folder)
 }
 
-/** Removes the folder of post-mortems and the runtime folder above it, where each is empty. */
+/** Removes the folder of post-mortems and the runtime folder above it, as far as these folders are empty. */
 export const removeEmpty = (folder: string): void => {
   try {
     Fs.rmdirSync(folder)

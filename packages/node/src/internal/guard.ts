@@ -17,8 +17,8 @@
  * not signal. When an actor or its parent changes its user, the kernel forgets the death signal, but the warden still
  * kills the actor's group.
  *
- * Under the guard `none` an actor ends at the end of its channel to its parent, which it notices only while its event
- * loop runs.
+ * Under the guard `none` an actor ends when its connection to its parent ends. A busy actor notices the end of the
+ * connection late.
  *
  * @since 0.1.0
  */
@@ -85,7 +85,7 @@ const secureEntry = 23n
 /**
  * True when the kernel removes the death signal of this process's actors at their start. The kernel removes the death
  * signal of an executable with file capabilities, or of one that runs as the user or group of its file. The actors run
- * the same executable as this process, so the function reads this process's entry.
+ * the same executable as this process, so the function reads the entry of this process in /proc/self/auxv.
  */
 export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   let bytes: Buffer
@@ -143,14 +143,15 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
 }
 
 /**
- * The number of the file descriptor by which an actor reaches the warden's registry. The descriptor of the warden's
- * registry follows the descriptor of the channel, and under the guard `thread` the descriptor of the watched pipe.
+ * The number of the file descriptor of an actor's pipe to the warden, on which the actor reports process groups. Under
+ * the guard `thread` the descriptor of the watched pipe stands between the connection to the parent and the pipe to the
+ * warden.
  */
 const registryOf = { warden: 4, thread: 5 } as const
 
 /**
  * Returns the argument on an actor's command line that names the actor's guard, and says whether the actor has
- * inherited a registry.
+ * inherited a pipe to the warden.
  */
 const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
@@ -194,8 +195,8 @@ interface Options {
    */
   readonly setpriv?: string | undefined
   /**
-   * The descriptor of an inherited registry of the warden, or `own` for a registry that this process makes with its
-   * first actor.
+   * The descriptor of an inherited pipe to the warden, or `own` for a pipe that this process makes with its first
+   * actor.
    */
   readonly registry?: number | "own" | undefined
   readonly watch?: Watch | undefined
@@ -238,8 +239,8 @@ export class Guard {
   }
 
   /**
-   * Returns the command that starts the starter under this guard. The starter has no guard thread, and inherits the
-   * warden's registry for the process groups that it begins.
+   * Returns the command that starts the starter under this guard. The starter has no guard thread, and inherits a pipe
+   * to the warden, on which it reports the process groups that it begins.
    */
   starterCommand(argv: ReadonlyArray<string>): Command {
     const { registry } = this.options
@@ -247,9 +248,9 @@ export class Guard {
   }
 
   /**
-   * Returns the arguments that stand before the command line of an external program. A tree without a warden starts a
-   * warden before its first external program. The result `undefined` means that the tree can have no warden, so that no
-   * guard ends the external program.
+   * Returns the arguments before the command line of an external program, which put the program under this guard. A
+   * tree without a warden starts a warden before its first external program. The result `undefined` means that the tree
+   * can have no warden, so that no guard ends the external program.
    */
   prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
@@ -305,9 +306,9 @@ export class Guard {
   }
 
   /**
-   * Says that the runtime of the root has ended. The warden ends with the last actor, or with the root's process,
-   * because the warden's end kills all process groups that are left. After the end of the root's runtime, actors of a
-   * nursery in another fiber than the main fiber may still be ending.
+   * Tells the guard that the runtime of the root has ended. The warden ends with the last actor, or with the root's
+   * process, because the warden's end kills all process groups that are left. After the end of the root's runtime,
+   * actors of a nursery in another fiber than the main fiber may still be ending.
    */
   release(): void {
     this.released = true

@@ -27,7 +27,7 @@ export const parentLifeFd = 4
 /**
  * Waits for the end of the pipe from the actor's parent, which the kernel closes at the parent's death. At the parent's
  * death the guard thread kills the process groups of the actors below its actor, and at last its own process group. An
- * actor that ended may have left a process in its process group that is known to no other actor.
+ * actor that ended may have left a process in its process group, and no other actor knows this process.
  *
  * No function in the source text of the guard thread has a name, because some bundlers add a helper for names that the
  * thread lacks.
@@ -45,8 +45,8 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
       try {
         process.kill(pid, "SIGKILL")
       } catch {
-        // The process group is empty, or only the warden may signal the group. The guard thread ignores a failed kill,
-        // because its whole process is about to be killed.
+        // A kill fails where the process group is empty, or where only the warden may signal the group. The guard
+        // thread ignores a failed kill, because its whole process is about to be killed.
       }
     }
   })

@@ -50,8 +50,8 @@ const failed = (cause: unknown): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: (cause as Error).message, cause })
 
 /**
- * Returns the inode of the file at a path. A changed inode shows a holder of the names that another process has bound
- * the names' socket since.
+ * Returns the inode of the file at a path. A changed inode shows the holder of the names that another process has bound
+ * the socket after the holder.
  */
 const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
 
@@ -72,7 +72,8 @@ const keep = (folder: string, path: string, scope: Scope.Scope) =>
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      // The holder of the names removes the socket's file only when no other process has bound the path since.
+      // The holder of the names removes the socket's file only where the file is still the socket that the holder has
+      // bound.
       if (inodeOf(path) === own) listener.close()
       for (const guest of guests) guest.destroy()
     }
@@ -105,7 +106,8 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // Another process has bound the names' socket in the meantime, and is dialled next.
+      // A bind fails where another process has bound the names' socket first, and this process then dials the other
+      // process.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

@@ -17,7 +17,7 @@ import * as Builtins from "./builtins.ts"
 const filesAtOnce = 64
 
 export interface HostFiles {
-  /** True where an earlier holder of the host's names has left their state. */
+  /** True where an earlier holder of the host's names has left a state of the names. */
   readonly isThere: () => boolean
   readonly restored: Effect.Effect<Pick<DriverOptions, "restored" | "restoredKeys">>
   readonly saving: Required<Pick<DriverOptions, "save" | "saveKey">>

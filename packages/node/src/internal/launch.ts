@@ -64,8 +64,8 @@ export interface Settings {
 /** The command line of a process to start, without the name of the actor that the process will become. */
 export interface Launch {
   /**
-   * The flags of Node and the entry file on an actor's command line. The command line of an actor continues with its
-   * name, uuid, guard and parent, and then with the other arguments.
+   * The flags of Node and the entry file on an actor's command line. After the entry file, the command line of an actor
+   * has the actor's name, uuid, guard and parent, and then all other arguments.
    */
   readonly before: ReadonlyArray<string>
   readonly after: ReadonlyArray<string>

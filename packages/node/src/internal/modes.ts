@@ -1,6 +1,6 @@
 /**
- * The helper processes that a root may start beside its actors, spares and a starter, and the modes that say when they
- * run.
+ * The helper processes that a root may start, which are spares and a starter, and the modes that say when these
+ * processes run.
  */
 
 /**
@@ -21,7 +21,8 @@ export type SparesMode = "auto" | "eager" | "off"
 /**
  * The mode that says when a root has a starter, a small process that starts the root's actors:
  *
- * - In the mode `auto` of `starter`, a root has a starter from its first start with more than 256 MiB of memory on.
+ * - In the mode `auto` of `starter`, a root with more than 256 MiB of memory gets a starter at its next start of an
+ *   actor.
  * - In the mode `eager` of `starter`, the root has a starter from the root's own start on.
  * - In the mode `off` of `starter`, the root never has a starter.
  *

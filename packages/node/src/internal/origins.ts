@@ -52,7 +52,7 @@ const mapOf = ({ map, url }: Script): Mapped | undefined => {
     const base = new URL(root === "" || root.endsWith("/") ? root : `${root}/`, data.test(address) ? url : address).href
     return { map: new SourceMap(payload), base }
   } catch {
-    // The file of the source map was removed, or does not contain a source map.
+    // A source map that does not exist any more, or that cannot be parsed, is ignored.
     return undefined
   }
 }

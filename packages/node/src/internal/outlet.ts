@@ -51,7 +51,7 @@ export const stdioOf = ({ stderr, stdout }: Outputs) =>
     stderr === "inherit" ? stderr : "pipe"
   ] as const
 
-/** True when all visible output of an actor goes to a stream of its parent. */
+/** True when no output stream of an actor goes to the log or to a function of the program. */
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 

@@ -3,8 +3,8 @@
  * several actors are not mixed. The last lines of an actor's stderr are kept, so that an error about the actor can show
  * them.
  *
- * When the parent cannot write as fast as its actor, the parent stops reading the actor's output. The output of a fast
- * actor then waits in the kernel's pipe, so that the parent's memory does not grow.
+ * When the parent cannot write as fast as its actor, the parent stops reading the actor's output. While the parent does
+ * not read, the output of a fast actor waits in the kernel's pipe, so that the parent's memory does not grow.
  */
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"

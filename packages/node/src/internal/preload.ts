@@ -2,10 +2,10 @@
  * The first file that runs in an actor whose program preloads modules.
  *
  * The file preload.ts is named by a flag of Node, and so runs before the modules that the program preloads by
- * `--import` or `--require`. The imports of Effect and Furrow in preloaded modules then lead into the runtime bundle,
- * so that the actor can use the bundle. An actor's parent puts the flag that names preload.ts before the program's own
- * flags. The file preload.ts removes the runtime's own flags from `process.execArgv`, so that processes of the actor do
- * not inherit them. The file preload.ts does nothing in a thread of the actor, nor in a root.
+ * `--import` or `--require`. With preload.ts, imports of Effect and Furrow in preloaded modules lead into the runtime
+ * bundle, so that the actor can use the bundle. An actor's parent puts the flag that names preload.ts before the
+ * program's own flags. The file preload.ts removes the runtime's own flags from `process.execArgv`, so that processes
+ * of the actor do not inherit them. The file preload.ts does nothing in a thread of the actor, nor in a root.
  */
 import { installOneEffect } from "./oneEffect.ts"
 import { find, findFirst, reasonAgainst } from "./runtimeBundle.ts"

@@ -57,7 +57,9 @@ const killBoundMillis = 10_000
 /** The functions and options that the handle of an actor's process needs from its spawner. */
 interface Surroundings {
   readonly guard: Guard
-  /** Called when the actor's process has ended, after which the kernel may use its pid again. */
+  /**
+   * A callback for the end of the actor's process. The kernel may give the pid of an ended process to another process.
+   */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs
@@ -149,7 +151,8 @@ class NodeProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
     this.case.beforeSignal()
-    // An exit of the child that came while this process was busy or stopped is handled before this process gives up.
+    // An exit of the child that came while this process was busy or stopped is handled before this process gives up
+    // waiting for it.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
@@ -293,8 +296,9 @@ export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
 const atOnce = 2 * availableParallelism()
 
 /**
- * True for a start of an actor without options of the process, for which a spare process can be used. The options
- * `stdout` and `stderr` of a start do not prevent the use of a spare, because the parent reads the output.
+ * True for a start of an actor that sets no option of the actor's process, so that a spare process can become the
+ * actor. The options `stdout` and `stderr` of a start do not prevent the use of a spare, because the parent reads the
+ * output.
  */
 const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOptions): boolean =>
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)

@@ -15,8 +15,8 @@ const magic = 0x57_52_55_46
 const version = 1
 
 /**
- * The number of open calls that have a place of their own in a record. Further open calls of an actor are only counted
- * in its record.
+ * The number of open calls that have a place of their own in a record. Open calls of an actor that have no place in its
+ * record are only counted.
  */
 export const maxCalls = 48
 const maxSteps = 64

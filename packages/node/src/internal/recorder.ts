@@ -4,8 +4,8 @@
  *
  * A write of the record costs a few microseconds, so not every call of the actor is recorded at once. A call is
  * recorded before its handler runs if the last write of the record is at least 10 ms old. The first calls of each
- * endpoint are always recorded before their handlers run. All other changes of an actor's record are written within 100
- * ms.
+ * endpoint are always recorded before their handlers run. Changes of an actor's record that are not written at once are
+ * written within 100 ms.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
@@ -95,8 +95,8 @@ export class FileRecorder implements Recorder {
     try {
       Fs.closeSync(this.fd)
     } catch {
-      // The program has already closed the record's file descriptor, as programs do that close descriptors they do not
-      // know.
+      // The close of the record fails where the program has already closed the record's descriptor, as programs do that
+      // close unknown descriptors.
     }
   }
 
@@ -182,8 +182,8 @@ const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
 }
 
 /**
- * Returns the source line at which a value was thrown. The message of the thrown error is cut off first, because it may
- * look like a stack frame.
+ * Returns the source line at which a value was thrown. The message of the thrown error is removed from the stack first,
+ * because a line of the message may look like a stack frame.
  */
 export const thrownAt = (error: unknown): string | undefined => {
   try {

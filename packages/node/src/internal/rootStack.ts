@@ -19,7 +19,7 @@ const socketsOf = (pid: number): ReadonlySet<string> =>
       try {
         return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
       } catch {
-        // The process has closed the descriptor since the folder of its descriptors was listed.
+        // A descriptor that the process has closed since its descriptors were listed is left out.
         return []
       }
     })

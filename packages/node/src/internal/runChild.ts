@@ -1,8 +1,9 @@
 /**
  * Runs an actor's process, from its command line to its exit code.
  *
- * Exit codes of an actor: 0 told to end or main returned, 1 not ready or parent lost, 70 uncaught error or failed main
- * (EX_SOFTWARE). The codes 143, 129 and 130 mean that only SIGTERM, SIGHUP or SIGINT ended the actor.
+ * Exit codes of an actor: 0 after an orderly end, 1 without readiness or parent, 70 after an uncaught error or failed
+ * main (EX_SOFTWARE). The exit codes 143, 129 and 130 of an actor mean that only SIGTERM, SIGHUP or SIGINT ended the
+ * actor.
  */
 import {
   bundledArguments,
@@ -170,7 +171,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     },
     record: (actor, above, spec) => {
       recorder = openRecord(actor, above, spec)
-      // An exit of the process for which the runtime is not responsible was caused by the program.
+      // An exit of the process that the runtime did not begin was caused by the program.
       process.on("exit", () => recorder?.ending("exit", exitedAt()))
       return recorder
     },
@@ -198,8 +199,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   ])
   if (ended.how !== "parent-lost") recorder?.close()
   // Kills the processes that the actor has started, which are in the actor's process group. Usually the parent kills
-  // the process group of its actor, but a dead parent cannot. The actor's channel to its parent may end a moment before
-  // the process gets another parent process.
+  // the process group of its actor, but a dead parent cannot. The actor's connection to its parent may end a moment
+  // before the process gets another parent process.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }
@@ -232,7 +233,7 @@ const rehearsed = entry === undefined
 
 /**
  * Flags of Node with which an actor can use the runtime bundle where the program preloads a module. Without a build
- * there is no runtime bundle, so the actor gets no flag for it.
+ * there is no runtime bundle, so the actor gets no flag for the bundle.
  */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]

@@ -5,8 +5,9 @@
  * loads the modules of the runtime one by one spends most of its start on loading them. The build puts the modules of
  * the runtime into one file, `dist/runtime.js`. For each bundled module the build writes a small file under
  * `dist/runtime`, which exports what the module exports. An import of a bundled module loads the small file of the
- * module instead. Small files replace the bundled modules for the user's code, and for modules of Effect and Furrow
- * outside of the bundle. Each module of the runtime is loaded only once, with or without the runtime bundle.
+ * module instead of the module's own file. Small files replace the bundled modules for the user's code, and for modules
+ * of Effect and Furrow outside of the bundle. Each module of the runtime is loaded only once, with or without the
+ * runtime bundle.
  *
  * The runtime bundle replaces exactly the files from which it was built. An actor runs without the runtime bundle, on
  * the single modules, where another version of a package is installed. An actor also runs without the runtime bundle

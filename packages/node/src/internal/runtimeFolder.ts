@@ -7,9 +7,9 @@
  *
  * The runtime folder and the folder of a tree must belong to this user and be closed to all other users. A process that
  * could put a socket into the folder of another user's tree would be taken for an actor by diallers. A runtime folder
- * that other users can open is refused, and its mode is left as it is. The error about a refused folder says how to
- * repair it. The private folder of a tree is the tree's first protection against other users. The second protection of
- * a tree is its secret, which both ends of every connection have to prove.
+ * that other users can open is refused, and its mode is left as it is. The error about a refused runtime folder says
+ * how to repair the folder. The private folder of a tree is the tree's first protection against other users. The second
+ * protection of a tree is its secret, which both ends of every connection have to prove.
  *
  * The functions of runtimeFolder.ts are synchronous, because an actor makes only a few calls to the file system at its
  * start and end.
@@ -108,7 +108,7 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // The loop checks the made folder again, because another process may have made it meanwhile.
+      // The folder is checked again after the attempt to make it, because another process may have made it.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -192,8 +192,8 @@ export const prepare = (tree: string): boolean => {
 }
 
 /**
- * The character with which the file names of an actor's door and of the door's key begin. The unchanged name of an
- * actor in a socket's file name never begins with the character of doors.
+ * The character with which the file names of an actor's door and of the door's key begin. A name of an actor that
+ * stands unchanged in a socket's file name never begins with the character of doors.
  */
 const doorMark = "+"
 
@@ -282,7 +282,8 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // The file of a socket does not exist, or another process has removed it first.
+    // The removal of a socket's file has no effect where the file does not exist, or where another process removes the
+    // file first.
   }
 }
 
@@ -304,11 +305,12 @@ export const removeSocket = (tree: string, actor: ActorId): void => {
   try {
     unlink(socketPath(tree, actor))
   } catch {
-    // The name of the actor is too long for the path of a socket, so the actor never listened.
+    // An actor whose name is too long for the path of a socket has no socket to remove, because the actor never
+    // listened.
   }
 }
 
-/** Returns the folders of other trees beside a tree's folder whose root is dead. */
+/** Returns the folders of trees with a dead root, which lie in the same runtime folder as the folder of this tree. */
 export const deadBeside = (tree: string): ReadonlyArray<string> => {
   const runtime = Path.dirname(tree)
   return entries(runtime).map((name) => Path.join(runtime, name)).filter((path) => {
@@ -327,7 +329,7 @@ export const removeTree = (tree: string): void => {
   try {
     Fs.rmSync(tree, { recursive: true, force: true })
   } catch {
-    // The next tree of this user tries to remove the dead tree's folder again.
+    // A failed removal of a dead tree's folder is ignored, because the next tree of this user removes the folder.
   }
 }
 
@@ -341,6 +343,6 @@ export const removeIfLast = (tree: string): void => {
   try {
     Fs.rmdirSync(runtime)
   } catch {
-    // Other trees of this user still have folders in the runtime folder.
+    // The removal of the runtime folder fails while other trees of this user have folders in it.
   }
 }

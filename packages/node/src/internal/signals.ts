@@ -2,7 +2,7 @@
  * Sends signals to processes and process groups, and returns the answer of the kernel.
  *
  * Only the kernel's answer ESRCH to a signal says that the process does not exist. The kernel's answer EPERM to a
- * signal says that the sender may not signal the process, because one of them has changed its user (`process.setuid`).
+ * signal says that the sender may not signal the process, because one of the two has changed its user.
  */
 
 export type Answer = "sent" | "nobody" | "forbidden"
@@ -11,8 +11,8 @@ export type Answer = "sent" | "nobody" | "forbidden"
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 /**
- * True for a process group whose processes are all dead and not reaped. For a process group of dead processes Darwin
- * answers EPERM, and finds no leader of the group.
+ * True for a process group whose processes are all dead and not reaped. Darwin answers a signal to a process group of
+ * dead processes with EPERM, and finds no leader of the group.
  */
 const isDeadGroup = (pid: number): boolean => process.platform === "darwin" && pid < 0 && send(-pid, 0) !== "forbidden"
 

@@ -15,8 +15,8 @@ import { adopt } from "./adopt.ts"
 export type SystemError = NodeJS.ErrnoException
 
 /**
- * Returns a server that listens, without waiting for a peer. The start of a listening server must not be interrupted by
- * an Effect's interruption.
+ * Returns a server that listens, without waiting for a peer. The start of a server is not interruptible, so that no
+ * server is left without an owner.
  */
 export const serve = (
   options: Net.ListenOptions,

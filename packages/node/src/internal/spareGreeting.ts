@@ -26,8 +26,8 @@ export const greetingOf = (bytes: Uint8Array): Hello | undefined => {
 }
 
 /**
- * Returns the connection of an actor that has been a spare. The owner of an actor that was a spare first reads a
- * greeting with the name of the actor.
+ * Returns the connection of an actor that has been a spare. The owner of an actor that was a spare reads a greeting
+ * with the actor's name before all other bytes.
  */
 export const greeted = (connection: Connection, hello: Hello, actor: ActorId): Connection => ({
   ...connection,

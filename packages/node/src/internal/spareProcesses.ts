@@ -24,7 +24,10 @@ import type { Starts } from "./starts.ts"
 
 /** The bounds of the life of a spare, in milliseconds. */
 export const bounds = {
-  /** The pause between a start and the start of the next spare, so that the spare does not slow down the new actor. */
+  /**
+   * The pause between the start of an actor and the start of the next spare, which would otherwise slow down the new
+   * actor.
+   */
   pause: 500,
   /** The age at which a spare ends that has not become an actor. */
   age: 30_000,
@@ -107,9 +110,9 @@ export class SpareProcesses {
   }
 
   /**
-   * Turns a spare of the start's kind into the actor that is started, and asks for a spare for the next start. Returns
-   * undefined where the start's kind has no spare, or where its spare is dead or stopped. Without a usable spare an
-   * actor is started in a new process.
+   * Turns a spare with the properties of a start into the actor that is being started, and asks for another spare for
+   * the next start. Returns undefined where the start's kind has no spare, or where its spare is dead or stopped.
+   * Without a usable spare an actor is started in a new process.
    */
   take(launch: Launch, { name, uuid }: SpawnRequest["actor"]): Taken | undefined {
     if (launch.runsProgram || this.state.isClosed) return undefined

@@ -31,7 +31,10 @@ export interface State {
 }
 
 export type Input =
-  /** An actor's process of the given kind is about to be started, and a waiting spare of the kind can replace it. */
+  /**
+   * A process for an actor of the given kind is about to be started. A waiting spare of the same kind can become this
+   * actor instead.
+   */
   | { readonly _tag: "Take"; readonly kind: string }
   /** The pause between the first request for a spare and the spare's start has ended. */
   | { readonly _tag: "Due" }
@@ -77,7 +80,7 @@ const take = (state: State, kind: string): Step => {
   return [next, [{ _tag: "Give", id: spare.id }, ...actions]]
 }
 
-/** Adds a spare of the given kind. A spare for which there is no room replaces the owner's oldest spare. */
+/** Adds a spare of the given kind. A new spare for which there is no room replaces the owner's oldest spare. */
 const add = ([state, actions]: Step, kind: string): Step => {
   const { next, spares } = state
   if (spares.filter((one) => one.kind === kind).length >= most.ofOneKind) return [state, actions]

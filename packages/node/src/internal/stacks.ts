@@ -12,7 +12,7 @@ import { open, type Session } from "./inspectorSession.ts"
 import { Origins, type Script } from "./origins.ts"
 import { statFields, textOf } from "./proc.ts"
 
-/** Milliseconds within which the inspector has to send each answer, because a host under load answers late. */
+/** Milliseconds within which the inspector has to send each answer, long enough for a host under load. */
 export const stepMillis = 3000
 
 /** Milliseconds after the end of an inspector's session within which the inspector writes its last lines. */
@@ -63,8 +63,8 @@ export const framesOf = async (session: Session): Promise<StackInspection> => {
 const signal = "__furrowShuts"
 
 /**
- * The code that runs in the actor and closes the actor's inspector. The code that closes the inspector first says that
- * it has begun, because its end of all sessions prevents an answer.
+ * The code that runs in the actor and closes the actor's inspector. The code that closes the inspector first answers
+ * that it has begun, because the close ends the session that would carry a later answer.
  */
 const shutting =
   `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
@@ -76,8 +76,8 @@ const shutting =
 const beginMillis = 10_000
 
 /**
- * Milliseconds between two checks whether the inspector's port is closed, and the number of checks before the actor is
- * asked again.
+ * Milliseconds between two checks whether the inspector's port is closed, and the number of checks before the actor
+ * gets the request again.
  */
 const lookMillis = 50
 const looks = 40

@@ -20,7 +20,7 @@ export interface Parent {
   readonly pid: number
   /** Continues a stopped starter, and has no effect on a running starter. */
   readonly wake: () => void
-  /** Adds or removes a begun process for which the root is kept running. */
+  /** Adds or removes a begun process that keeps the root running. */
   readonly hold: (isHeld: boolean) => void
 }
 

@@ -41,8 +41,8 @@ export type Word =
   | { readonly id: number; readonly exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } }
 
 /**
- * The file descriptor by which a starter reaches the warden's registry. The descriptor of the warden's registry follows
- * the starter's three usual descriptors and its pipe for messages.
+ * The number of the file descriptor of a starter's pipe to the warden, on which the starter reports process groups. The
+ * descriptor of the pipe to the warden comes after the starter's three usual descriptors and its pipe for messages.
  */
 export const registryFd = 4
 
@@ -85,10 +85,10 @@ export function starterMain(
       const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1")
       start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
     } catch {
-      // The system has no /proc, so the start time of a begun process stays unknown.
+      // On a system without /proc the start time of a begun process stays unknown.
     }
-    // The starter registers a new process with the warden in the turn in which the process begins, so that no kill can
-    // come in between.
+    // The starter reports a new process to the warden in the turn in which the process begins, so that no kill can come
+    // in between.
     for (let i = 0; registry >= 0 && i < 100; i++) {
       try {
         fs.writeSync(registry, `+ ${pid} ${owner} ${start}\n`)

@@ -32,11 +32,14 @@ const bytesPerMiB = 1024 * 1024
 
 /** Bounds of a starter's answers, in milliseconds. */
 export const bounds = {
-  /** The milliseconds without an answer after which the starter is continued, because it may have been stopped. */
+  /**
+   * The milliseconds without an answer after which the starter gets the signal SIGCONT, because it may have been
+   * stopped.
+   */
   wake: 500,
   /**
-   * The further milliseconds without an answer after which the root itself begins the processes that it has requested
-   * from the starter.
+   * Milliseconds that the root waits for an answer after SIGCONT, before it begins the processes itself that it has
+   * requested from the starter.
    */
   answer: 5_000,
   /** The time within which the kernel has to end the starter, when the runtime of the root ends. */
@@ -52,7 +55,7 @@ const padding = ".".repeat(32)
 export interface Hearer {
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void
-  /** Called when the starter cannot start a process, after which the root begins the process itself. */
+  /** A callback for a process that the starter cannot start, and that the root then begins itself. */
   readonly declined: () => void
 }
 
@@ -131,7 +134,8 @@ export class StarterProcess {
     try {
       cwd = Path.resolve(launch.cwd ?? ".")
     } catch {
-      // The working directory of the root was removed, and only a child of the root can start in it.
+      // The working directory of the root was removed. In a removed directory only a child of the root can start, and
+      // no child of the starter.
       return false
     }
     const request: Request = {
@@ -150,8 +154,8 @@ export class StarterProcess {
   }
 
   /**
-   * Called when the root itself has begun the process of an actor. A root that has grown large starts a starter for its
-   * next actor.
+   * A callback that is called when the root itself has begun the process of an actor. A root that has grown large
+   * starts a starter for its next actor.
    */
   begunByRoot(): void {
     if (this.state.phase !== "Absent" || this.state.isClosed) return
@@ -251,7 +255,7 @@ export class StarterProcess {
   }
 
   private send(request: Request): void {
-    // A failed send of a request is ignored, because the exit of the starter reports its end.
+    // A failed send of a request is ignored, because the exit of the starter also ends the request.
     this.link?.child.send(request, () => {})
   }
 
@@ -284,7 +288,7 @@ export class StarterProcess {
   private exited(id: number, { code, signal }: Extract<Word, { readonly exit: unknown }>["exit"]): void {
     const there = this.there.get(id)
     this.there.delete(id)
-    // The file descriptors of the begun process have not all arrived, because the root has no free file descriptors.
+    // Some file descriptors of the begun process have not arrived, because the root has no free file descriptors.
     // Without free file descriptors the root begins the process itself, and reports the error of the system.
     const isOnItsWay = this.asked.has(id)
     if (there !== undefined && isOnItsWay) discard(there.entered, this.guard)

@@ -12,8 +12,8 @@ import * as Socket from "./socket.ts"
 export const loopback: Listening.Place = { host: "127.0.0.1" }
 
 /**
- * Says that a connection beyond the loopback can die without an end, because a host or a cable may fail without a
- * packet.
+ * Marks a connection beyond the loopback as one that may die silently, because a host or a cable may fail without a
+ * last packet.
  */
 const silent = (connection: Connection): Connection => ({ ...connection, silent: true })
 

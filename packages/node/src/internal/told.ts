@@ -28,7 +28,8 @@ export const tell = (error: unknown, before = ""): void => {
   try {
     process.stderr.write(`${before}${text}\n`)
   } catch {
-    // The reader of this process's stderr has closed it.
+    // A write to stderr fails where the reader of this process's stderr has closed the stream, and the failure is
+    // ignored.
   }
 }
 

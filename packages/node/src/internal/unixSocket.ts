@@ -73,8 +73,8 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
 
 /**
  * True while the file of an actor's listening socket exists. Cleaners of temporary files and the end of a login delete
- * sockets without an event for the listener. A socket of another process at the actor's path stays, because diallers
- * notice the wrong process by its missing proof.
+ * sockets without an event for the listener. A socket of another process at the actor's path is not removed, because
+ * that process cannot give the proof that diallers ask for.
  */
 const isThere = (path: string): boolean => {
   try {
@@ -84,7 +84,7 @@ const isThere = (path: string): boolean => {
   }
 }
 
-/** Listens at a path in the tree's folder, which must exist before. */
+/** Listens at a path in the tree's folder; the folder has to exist before the call. */
 export const listen = (
   tree: string,
   path: string,

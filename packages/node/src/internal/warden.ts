@@ -5,15 +5,15 @@
  *   root, actors ── registry: + group parent start ... ──► warden
  *   root alone ──── life ──► watch ── e ─────────────────────┘
  *
- * The warden's registry is a pipe whose write end every actor inherits, because each actor registers the processes that
- * it starts. The pipe of the registry ends only when its last writer is dead, and an orphan that computes is a writer
- * as well. To notice the end of the root, the second shell of the warden, called watch, reads a pipe whose other end
- * only the root holds. The end of the watch's pipe says that the root has ended
- * (docs/decisions/0012-two-pipes-to-the-warden.md).
+ * The registry in the picture of the warden is a pipe. Every actor inherits the write end of the warden's pipe, because
+ * each actor reports the processes that it starts. The pipe of the actors to the warden ends only when its last writer
+ * is dead. An orphan that computes is a writer too. To notice the end of the root, the second shell of the warden,
+ * called watch, reads a pipe whose other end only the root holds. The end of the watch's pipe says that the root has
+ * ended (docs/decisions/0012-two-pipes-to-the-warden.md).
  *
- * The kernel gives the pids of dead processes to new processes. The warden registers a process group with the start
- * time of the group's leader, because pids are used again. The warden kills a process group only while no other process
- * has the pid of the group's leader.
+ * The kernel gives the pids of dead processes to new processes. The warden notes a process group with the start time of
+ * the group's leader, because pids are used again. The warden kills a process group only while no other process has the
+ * pid of the group's leader.
  */
 import * as Fs from "node:fs"
 import * as Builtins from "./builtins.ts"
@@ -30,7 +30,7 @@ export const isPossible = (): boolean => process.platform !== "win32" && Fs.exis
 const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
- * The first shell of the warden reads the following lines from the registry:
+ * The first shell of the warden reads lines of these forms from its pipe for process groups:
  *
  *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. An
  *                          earlier group of this number has ended unseen
@@ -39,11 +39,11 @@ const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
  *   s, c                   stops and continues everything
  *   e                      the root is gone: kills everything, also what is registered from now on
  *
- * The arguments of the warden's script are the folders that it removes at the end of the tree. The script of the warden
- * follows no symbolic link to a folder, and ignores folders that do not exist. A process group in the warden's registry
- * has the form `group:parent:start`. The start time of a process is the 22nd field of /proc/PID/stat, which is the 20th
- * field after the name in brackets. A process group whose leader is dead has no file /proc/PID/stat. The kernel uses
- * the number of a process group with a dead leader again only when the group is empty.
+ * The arguments of the warden's script are the folders that the warden removes at the end of the tree. The script of
+ * the warden follows no symbolic link to a folder, and ignores folders that do not exist. The warden notes a process
+ * group in the form `group:parent:start`. The start time of a process is the 22nd field of /proc/PID/stat, which is the
+ * 20th field after the name in brackets. A process group whose leader is dead has no file /proc/PID/stat. The kernel
+ * uses the number of a process group with a dead leader again only when the group is empty.
  */
 const script = `${deaf}p= gone=
 ours() { [ "$2" = - ] && return 0; read -r l 2>/dev/null <"/proc/$1/stat" || return 0; at "$2" \${l##*) }; }
@@ -66,8 +66,8 @@ PATH=$PATH:/usr/bin:/bin
 for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
 
 /**
- * The script of the warden's second shell, which watches for the end of the root. A write to the warden's registry does
- * not block, so the watch repeats a line that found no room in the pipe.
+ * The script of the warden's second shell, which watches for the end of the root. A write to the pipe for process
+ * groups does not block. So the warden's second shell repeats a line for which the pipe had no room.
  */
 const watchScript = `${deaf}read -r x
 until echo e; do :; done`
@@ -85,7 +85,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
     cwd: "/"
   })
   child.on("error", () => {})
-  // Without free file descriptors Node makes no streams of the warden's shell.
+  // Node makes no streams for the warden's shell where the process has no free file descriptors.
   const stdin = child.stdin as typeof child.stdin | undefined
   if (child.pid === undefined || stdin === undefined || stdin === null) {
     stdin?.destroy()
@@ -101,7 +101,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
 
 /** The warden that this process has started. */
 export interface Warden {
-  /** The file descriptor of the write end of the warden's registry, which every actor inherits. */
+  /** The file descriptor of the write end of the pipe for process groups, which every actor inherits. */
   readonly registry: number
   /** Makes the warden act as if the root had ended, so that the warden kills the processes that are left, and exits. */
   readonly close: () => void
@@ -134,14 +134,14 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
  */
 const writeRetry = { times: 100, pauseMillis: 1 }
 
-/** Writes one line to the warden's registry, and returns false when no warden reads the registry. */
+/** Writes one line to the warden's pipe for process groups, and returns false when no warden reads the pipe. */
 export const tell = (registry: number, line: string): boolean => {
   for (let i = 0; i < writeRetry.times; i++) {
     try {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
-      // The warden was killed, so the pipe of its registry has no reader.
+      // A write to the warden's pipe for process groups fails where the warden was killed.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }

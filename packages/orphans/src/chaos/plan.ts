@@ -24,7 +24,7 @@ export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {
   readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
-  /** Milliseconds between the previous fault of a round of chaos and this fault. */
+  /** Milliseconds between a fault of a round of chaos and the fault before it. */
   readonly after: number
   /** The index of a fault's target among the processes that live when the fault happens, modulo their number. */
   readonly target: number

@@ -25,7 +25,7 @@ const descriptors = (): ReadonlyArray<string> =>
     try {
       return [Fs.readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")]
     } catch {
-      // The descriptor by which the folder of descriptors was read is closed by now.
+      // The descriptor by which the folder of descriptors was read is already closed, and is left out.
       return []
     }
   }).toSorted()
@@ -74,7 +74,9 @@ const nothing = (): Tally => ({
   problems: []
 })
 
-/** The compiled modules of Node for its next start, and the post-mortems of dead actors, stay on purpose. */
+/**
+ * The compiled modules that Node keeps for its next start, and the post-mortems of dead actors, are kept on purpose.
+ */
 const kept: ReadonlyArray<string> = ["node-compile-cache", "graves"]
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Measures how long the child process of other runtimes than Furrow outlives its parent. The parent of a measured child
  * is killed or asked to end, while the child waits or computes. The other runtimes do not promise to end the child of a
- * dead parent; the table helps readers to compare.
+ * dead parent, and are measured only for comparison.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -76,7 +76,7 @@ class Family {
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
     if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
-    // The parent of a measured child installs its handlers of signals during this pause.
+    // The pause in which the parent of a measured child installs its handlers of signals.
     await pause(200)
     const start = performance.now()
     this.parent.kill(how)

@@ -60,7 +60,7 @@ const patienceMillis = 40_000
 
 /** The time limit of a task of the pool that computes without a pause. */
 const spinLimit = "100 millis"
-/** Of this number of tasks, one task keeps the main thread of its worker busy. */
+/** The number of tasks among which one task keeps the main thread of its worker busy. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {

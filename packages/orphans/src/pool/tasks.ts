@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 
-/** The typed error with which a task may fail. */
+/** The typed error with which a task of `npm run pool` may fail. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { id: Schema.Int }) {}
 
 const payload = {
@@ -43,8 +43,8 @@ const begin = (
 
 const options = { module: import.meta.url, payload, success: Schema.Int, error: Refused } as const
 
-/** A task that must not begin twice. */
+/** A task of `npm run pool` that must not begin twice. */
 export const once = Actor.fn("once", options)(begin)
 
-/** A task that may begin twice, because it is idempotent. */
+/** A task of `npm run pool` that may begin twice, because it is idempotent. */
 export const again = Actor.fn("again", { ...options, idempotent: true })(begin)

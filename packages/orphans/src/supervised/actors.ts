@@ -42,7 +42,7 @@ export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll
  */
 const slowMillis = 250
 
-/** Makes a call of the actor `caller` on one of the targets. */
+/** Makes a call of the actor `caller` to one of the target actors. */
 export const call = (
   caller: Caller,
   target: Target,
@@ -59,7 +59,7 @@ export const call = (
 
 const pauseMillis = 40
 
-/** Calls one target after the other until the round of chaos ends. */
+/** Calls one target actor after the other until the round of chaos ends. */
 export const calling = (targets: () => ReadonlyArray<Target>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const next = random(process.pid)

@@ -28,7 +28,7 @@ export const write = (line: string): void => {
   try {
     Fs.appendFileSync(accountsOf(folder()), `${line}\n`)
   } catch (error) {
-    // The folder of the round of chaos does not exist any more, because the round is over.
+    // The folder of a round of chaos is removed when the round is over, and later lines of its processes are dropped.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
   }
 }

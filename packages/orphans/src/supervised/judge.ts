@@ -136,7 +136,7 @@ export interface Verdict {
   readonly twice: number
   /** The number of idempotent calls that began more than once, which is allowed. */
   readonly repeated: number
-  /** The number of calls that began, although their error says that they had not. */
+  /** The number of calls that began, although their error says that they had not begun. */
   readonly untrue: number
   readonly problems: ReadonlyArray<string>
 }

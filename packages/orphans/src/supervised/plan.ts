@@ -9,7 +9,7 @@ import { actorsAtRoot, actorsOfBranch } from "./actors.ts"
  */
 export interface Strike {
   readonly kind: "SIGKILL" | "stop and continue"
-  /** Milliseconds between the previous signal to the supervised tree and this signal. */
+  /** Milliseconds between a signal to the supervised tree and the signal before it. */
   readonly after: number
   readonly target: number
   /** Milliseconds for which SIGSTOP stops a process of the supervised tree. */

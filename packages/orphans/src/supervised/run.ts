@@ -1,6 +1,6 @@
 /**
  * Plays rounds of chaos over a supervised tree, each with a new root process. Processes of a supervised tree get
- * signals under calls; after the last restarts its log is judged, and the root ends or is killed.
+ * signals while they call each other. After the last restarts the tree's log is judged, and the root ends or is killed.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -63,7 +63,7 @@ class Scene {
     return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
-  /** Waits until the root has made the file of a signal to the judge. */
+  /** Waits until the root has made the file by which it signals to the judge. */
   async given(sign: Book.Sign): Promise<string | undefined> {
     const seen = () => Book.isGiven(sign, this.folder)
     const inTime = await until(() => seen() || this.hasEnded, patienceMillis, 50)

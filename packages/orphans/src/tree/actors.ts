@@ -110,7 +110,7 @@ export const liveHanging = released("liveHanging", Effect.never)
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
-/** An endpoint of the root's other actor, which the death in a test case must not affect. */
+/** An endpoint of the root's second actor, which the death in a test case must not affect. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
   Effect.succeed(process.pid)
 )

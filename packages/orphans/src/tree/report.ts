@@ -11,10 +11,10 @@ export type Report =
   /** A report that an actor of a test case is about to block its thread. */
   | { readonly _tag: "In"; readonly pid: number }
   /**
-   * A report of the result of the call on the inner actor that died, and of the end that the actor's owner was told.
+   * A report of the result of the call to the inner actor that died, and of the exit that the owner of this actor got.
    */
   | { readonly _tag: "Heard"; readonly call: string; readonly end: string }
-  /** A report that tells whether the other actor of the root in a test case still answers. */
+  /** A report that tells whether the second actor of the root in a test case still answers. */
   | { readonly _tag: "Sibling"; readonly answers: boolean }
 
 const file = (folder: string): string => Path.join(folder, "reports")

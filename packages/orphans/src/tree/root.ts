@@ -1,6 +1,6 @@
 /**
  * The root actor of the tree in a test case. The root of a test case either dies itself, or watches one of its actors
- * die. A root that watches an actor die reports how the call on the dead actor ended, and whether the root's other
+ * die. A root that watches an actor die reports how the call to the dead actor ended, and whether the root's second
  * actor still answers.
  */
 import * as Actor from "@furrow/actor/Actor"
@@ -61,8 +61,8 @@ const watching = Effect.scoped(Effect.gen(function*() {
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // Actors below a starter that dies are in the state of the test case. An inner actor that dies does not enter the
-  // state of its test case.
+  // In a test case with a dying starter, the actors that the starter has started are in the state of the test case. An
+  // inner actor that dies does not enter the state of its test case.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]

@@ -1,10 +1,10 @@
 /**
- * Replaces a schema that `SchemaBinary` refuses by another schema of the same values that it accepts, or names the part
- * for which no such schema exists.
+ * Replaces a schema that `SchemaBinary` refuses by a schema of the same values that `SchemaBinary` accepts, or names
+ * the part that cannot be replaced.
  *
- * `SchemaBinary` writes a value of a union without the number of its member, so `SchemaBinary` requires members that
- * differ by a literal or by their kind of data. A value of a union that `SchemaBinary` refuses crosses as a pair of its
- * member's number and the value (docs/decisions/0002).
+ * A union's value is written by `SchemaBinary` without the number of its member. `SchemaBinary` therefore requires
+ * that the members of a union differ by a literal or by their kind of data. A value of a union that `SchemaBinary`
+ * refuses crosses as a pair of its member's number and the value (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
@@ -40,8 +40,8 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
 }
 
 /**
- * Makes the carried form of a schema behind a conversion: a value that has all fields of a union's member passes that
- * union unchanged.
+ * Changes the unions of a schema that stands behind a conversion, so that they pass a value unchanged which has all
+ * fields of one member.
  */
 const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
@@ -90,8 +90,8 @@ const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
 
 interface Members {
   /**
-   * The number of the member whose class made the instance, or of the first member that matches the value and knows all
-   * of its fields; -1 if no member matches.
+   * The number of the member whose class made the value, or of the first member that matches the value and knows all
+   * its fields; -1 if there is none.
    */
   readonly whole: (value: unknown) => number
   /** The number of the first member of the union that matches the value. */
@@ -131,7 +131,7 @@ const hasKey = (annotations: object | undefined, key: string): boolean =>
 const isSymbol = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Symbol" || ast._tag === "Union" && ast.types.some(isSymbol)
 
-/** The reason why no codec can carry this node of a schema, whatever its parts are. */
+/** The reason why no codec can carry this node of a schema, whatever the parts of the node are. */
 const obstacle = (ast: SchemaAST.AST): string | undefined => {
   switch (ast._tag) {
     case "Declaration":
@@ -175,8 +175,8 @@ const inside = (ast: SchemaAST.AST): Inside => {
 }
 
 /**
- * Names the part of a schema that no codec can carry, and the place of this part in the schema. A suspended schema may
- * not be defined yet, so `uncarried` looks into it only when `isUsed` is true.
+ * Names the part of a schema that no codec can carry, and the place of this part in the schema. A suspended schema
+ * may not be defined yet, so `uncarried` searches a suspended schema only when `isUsed` is true.
  */
 export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
   const seen = new Set<SchemaAST.AST>()

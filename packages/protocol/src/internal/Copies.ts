@@ -1,6 +1,6 @@
 /**
- * Finds schemas that a second installed copy of Effect has made. A schema of the second copy looks like a schema of the
- * first, whose parser refuses values with errors such as "Expected a string".
+ * Finds schemas that a second installed copy of Effect has made. A schema of the second copy looks like one of the
+ * first copy, but its parser refuses values with errors such as "Expected a string".
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"

@@ -18,10 +18,10 @@ import { onceEach, optionalAs, type Visitable, withLastConversion } from "./Open
 /** The length, in letters or bytes, from which on a text or bytes are written behind their payload. */
 export const minLargeLength = 8 * 1024
 
-/** The number of parts of a value among which a large text or large bytes are searched. */
+/** The number of inner values of a value among which a large text or large bytes are searched. */
 const maxLooked = 256
 
-/** True when a value holds a large text or large bytes among the first parts that are searched. */
+/** True when a value holds a large text or large bytes among the first inner values that are searched. */
 export const holdsLarge = (value: unknown): boolean => look(value, { left: maxLooked })
 
 const look = (value: unknown, budget: { left: number }): boolean => {
@@ -41,10 +41,10 @@ const look = (value: unknown, budget: { left: number }): boolean => {
 
 // ---- places -------------------------------------------------------------------------------------------------------
 
-/** The first four bytes of the place that stands for large bytes; the position and the size of these bytes follow. */
+/** The first four bytes of a place that stands for large bytes; the position and the size of the large bytes follow. */
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
-/** The beginning of the place that stands for a large text; the text's position and size follow as decimal numbers. */
+/** The beginning of a place that stands for a large text; the text's position and size follow as decimal numbers. */
 const textMark = "\u0000\u0000large:"
 
 interface Writing {
@@ -100,7 +100,7 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** Small bytes that begin like the place of large bytes are also written behind the payload. */
+/** Small bytes that begin like a place for large bytes are also written behind the payload. */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -160,7 +160,7 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
   // The keys of a record stay in the payload, because keys are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // The checks of a schema get the large value itself, and not the place that stands for the value.
+  // The checks of a schema get the large value itself, and not the place that stands for this value.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
@@ -221,8 +221,8 @@ export const write = (encode: () => Uint8Array): Written => {
 }
 
 /**
- * The number of times that the bytes behind a payload may be read: a union may read these bytes once for each member
- * that it tries.
+ * The number of times that the bytes behind a payload may be read: a union may read the bytes once for each member
+ * that its decoder tries.
  */
 const maxReads = 8
 

@@ -20,28 +20,28 @@ const received = new WeakSet<ArrayBufferLike>()
 /** Detaches the memory of a payload's bytes, so that every view of this memory becomes empty. */
 const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).transfer?.(0)
 
-/** Notes that a payload is alone in its memory, and that its encoder does not keep this memory. */
+/** Records that a payload shares its memory with no other data, and that its encoder does not keep this memory. */
 export const noteWritten = (payload: Uint8Array): void => void written.add(payload)
 
 /**
- * Gives back a written payload that has no reader left. A payload that was not noted as alone in its memory stays as it
- * is.
+ * Gives back a written payload that has no reader left. A payload stays as it is if `noteWritten` has not recorded
+ * it.
  */
 export const releaseWritten = (payload: Uint8Array): void => {
   if (written.delete(payload)) empty(payload)
 }
 
-/** Notes a frame that is alone in its memory. */
+/** Records that a frame shares its memory with no other data. */
 export const noteReceived = (frame: Uint8Array): void => {
   if (frame.length >= minReleasedBytes) received.add(frame.buffer)
 }
 
-/** Keeps the memory of a frame, because a decoded value is a view of the frame. */
+/** Keeps the memory of a frame from being given back, because a decoded value is a view of the frame. */
 export const keepReceived = (part: Uint8Array): void => void received.delete(part.buffer)
 
 /**
- * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame that
- * was not noted as alone in its memory stays as it is.
+ * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame
+ * stays as it is if `noteReceived` has not recorded it.
  */
 export const releaseReceived = (payload: Uint8Array): void => {
   if (payload.length >= minReleasedBytes && received.delete(payload.buffer)) empty(payload)

@@ -1,13 +1,16 @@
 /**
  * Encodes -0 by a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 instead of -0. While a
- * value with -0 is encoded, a raw piece of JSON stands for each -0; a decoder needs no change for -0.
+ * value with -0 is encoded, a raw piece of JSON stands for each -0; the decoder needs no such piece.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { contains, isOpen, onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
-/** `JSON.rawJSON` is missing in the types of ES2024; on a platform without it -0 is written as 0. */
+/**
+ * The function `JSON.rawJSON` is missing in the types of ES2024; on a platform without this function, -0 is written
+ * as 0.
+ */
 const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
 
 const hasNegativeZero = (value: unknown): boolean =>

@@ -4,7 +4,7 @@
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
-/** A schema node that can visit its parts; the keys of a record are visited by `visitParameter`, if it is given. */
+/** A schema node whose parts can be visited; `visitParameter`, if given, visits the keys of a record. */
 export type Visitable = SchemaAST.AST & {
   readonly recur?: (
     visit: (ast: SchemaAST.AST) => SchemaAST.AST,
@@ -13,8 +13,8 @@ export type Visitable = SchemaAST.AST & {
 }
 
 /**
- * Makes a change of schema nodes that changes each node once: a schema node that the change meets again gets the result
- * of the first change.
+ * Makes a function that changes each schema node once: a node that the function meets again gets the result of the
+ * first change.
  */
 export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visitable) => SchemaAST.AST => {
   const changed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
@@ -31,8 +31,8 @@ export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
 /**
- * True when a schema contains a node for which `isWanted` is true. The function `besides` returns further schema nodes
- * that `recur` does not visit.
+ * True when a schema contains a node for which `isWanted` is true. The function `besides` returns further schema
+ * nodes to search, which `recur` does not visit.
  */
 export const contains = (
   root: SchemaAST.AST,
@@ -73,8 +73,8 @@ export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
 
 /**
- * Copies a schema node and changes the schema behind its last conversion by `renew`. The type side of the copied schema
- * node is that of `node`.
+ * Copies a schema node, and replaces the schema behind its last conversion by the result of `renew`. The type side of
+ * the copied schema node is that of the given node.
  */
 export const withLastConversion = (
   node: SchemaAST.AST,

@@ -1,7 +1,7 @@
 /**
- * Writes and reads the leaves of a list of rows in the bytes of `SchemaBinary`. A region of text or bytes begins with
- * twice its length; an odd number stands for an earlier text of the same field. `SchemaBinary` writes and reads all
- * values of rows that are no leaves.
+ * Writes and reads the leaves (texts, numbers and booleans) of a list of rows in the byte format of `SchemaBinary`.
+ * The bytes of a text field begin with twice their length; an odd number instead refers to an earlier text of the
+ * same field. Values of rows that are no leaves are written and read by `SchemaBinary`.
  */
 
 /** An integer with a magnitude up to this number is written as a varint of its magnitude and sign. */
@@ -23,13 +23,13 @@ const keptArenaBytes = 1024 * 1024
 /** The number of letters up to which a text is read without `TextDecoder`, which costs more for short texts. */
 const shortTextLetters = 32
 /**
- * The number of earlier texts of a field from which on these texts are looked up in a map. A field of rows is searched
- * no more after `differentTexts` texts without a repetition.
+ * The number of earlier texts of a field above which these texts are looked up in a map. The earlier texts of a field
+ * are searched no more after `differentTexts` texts without a repetition.
  */
 const mappedTexts = 16
 const differentTexts = 64
 
-/** The value that is thrown when generated code meets bytes or values that it does not know. */
+/** The value that is thrown when the code that is generated for rows meets bytes or values that it does not know. */
 export const otherForm: unknown = Object.freeze({ _tag: "OtherForm" })
 
 /** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all platforms. */
@@ -154,15 +154,15 @@ export class RowWriter {
   }
 
   /**
-   * Leaves room of one byte for the length of a region, and returns the position of this room. The position of the room
-   * counts from the beginning of the payload, because the bytes of the payload may move.
+   * Leaves room of one byte for the length of the bytes that follow, and returns the position of this room. The
+   * position of the room counts from the beginning of the payload, because the bytes of the payload may move.
    */
   open(): number {
     this.reserve(1)
     return this.at++ - this.start
   }
 
-  /** Writes the length of the region, times one or two, into the room at `place`. */
+  /** Writes the length of the bytes behind the room at `place` into this room; the length is multiplied by `times`. */
   close(place: number, times: 1 | 2): void {
     const size = (this.at - this.start - place - 1) * times
     if (size < 0x80) {
@@ -280,7 +280,7 @@ export class RowReader {
     throw otherForm
   }
 
-  /** Reads the length of a region, and returns the position of its end. */
+  /** Reads the length of the bytes that follow, and returns the position of their end. */
   region(): number {
     const end = this.varint() + this.at
     if (!(end <= this.bytes.length)) throw otherForm

@@ -1,10 +1,10 @@
 /**
- * Writes and reads lists of plain rows by code that is generated for their fields. Generated code writes the bytes and
- * reads the values of `SchemaBinary`, which looks at the schema of each field for each row.
+ * Writes and reads lists of plain rows by code that is generated for their fields. The generated code writes and
+ * reads the format of `SchemaBinary`, which alone would look at the schema of each field for each row.
  *
- * The code for rows is generated once a codec has been used often, and is first compared with the codec on a sample.
- * The generated code leaves to `SchemaBinary` all that it does not know: other values, other bytes, and another
- * version's format. On a platform that allows no generated code, `SchemaBinary` does everything.
+ * The code for the rows of a schema is generated once its codec has been used often, and is compared with it on a
+ * sample. Values, bytes and format versions that the generated code does not know are left to `SchemaBinary`. On a
+ * platform that allows no generated code, `SchemaBinary` does everything.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -12,7 +12,10 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { otherForm, RowReader, RowWriter, Texts } from "./RowBytes.ts"
 import { isBare } from "./Verbatim.ts"
 
-/** The number of uses of a codec in one direction before code for rows is generated for this direction. */
+/**
+ * The number of uses of a codec in one direction before code for rows is generated for this direction: encoding or
+ * decoding.
+ */
 const usesBefore = 32
 /** The first byte in the body of each payload that `SchemaBinary` writes. */
 const envelope = 0x20
@@ -25,7 +28,7 @@ interface Column {
   readonly id: number
 }
 
-/** A list of rows, alone or as the only field of a struct. */
+/** The form of a payload with rows: a list of rows alone, or a struct with the list as its only field. */
 interface Form {
   readonly field: { readonly name: string; readonly id: number } | undefined
   readonly columns: ReadonlyArray<Column>
@@ -39,7 +42,8 @@ type Read = (
   otherForm: unknown
 ) => ReadonlyArray<unknown>
 
-// ---- The form of a schema of rows ----------------------------------------------------------------------------------
+// ---- The form of a payload with rows, by its schema
+// ----------------------------------------------------------------
 
 const kinds: { readonly [tag: string]: Kind } = { String: "text", Number: "number", Boolean: "boolean" }
 const samples = {
@@ -158,8 +162,8 @@ const reader = new RowReader()
 let isBusy = false
 
 /**
- * Runs `use` unless the writer or the reader of rows is already in use, because an accessor of a row may itself encode
- * a value.
+ * Runs the function `use` unless the writer or reader of rows is already in use: an accessor of a row may itself
+ * encode a value.
  */
 const alone = <A>(use: () => A | undefined): A | undefined => {
   if (isBusy) return undefined
@@ -167,7 +171,7 @@ const alone = <A>(use: () => A | undefined): A | undefined => {
   try {
     return use()
   } catch {
-    // The result `undefined` makes `SchemaBinary` write the list of rows, or name the fault in it.
+    // The result `undefined` makes `SchemaBinary` write the list of rows, or name the fault of the list.
     return undefined
   } finally {
     isBusy = false
@@ -224,8 +228,8 @@ const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /**
- * Generates the code of a list of rows. The generated code writes the fields in the order in which a sample has the
- * same bytes as by `SchemaBinary`.
+ * Generates the code of a list of rows. The generated code writes the fields of a row in the order for which a sample
+ * has the same bytes as by `SchemaBinary`.
  */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)
@@ -244,7 +248,7 @@ const generated = (ast: SchemaAST.AST): Generated | undefined => {
   return undefined
 }
 
-/** The generated code of one schema, once the schema has been used often. */
+/** The generated code for the rows of one schema, which is made once the schema has been used often. */
 export class Rows {
   private readonly ast: SchemaAST.AST
   private uses = 0

@@ -1,6 +1,6 @@
 /**
- * Finds values that are too deep or contain themselves. A codec runs out of stack on a value that is too deep, and the
- * codec's own error does not name the reason. No function of the module Shape recurses or throws.
+ * Finds values that are nested too deep, or that contain themselves. A codec runs out of stack on a value that is too
+ * deep, and the codec's own error does not name this fault. No function of the module Shape recurses or throws.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ const maxLevels = 512
 const shallowLevels = 100
 /** The number of inner values that are visited in the search for the fault of a value. */
 const maxVisited = 1_000_000
-/** The number of keys that an error shows of the path to a value. */
+/** The number of keys that the text of an error shows of the path to a value. */
 const shownSteps = 12
 
 interface Place {
@@ -158,7 +158,7 @@ const thrownInside = (cause: unknown): unknown => {
   return defect instanceof RangeError ? undefined : defect
 }
 
-/** Returns the text of an error, in which the path to a value that is too deep is cut after its first steps. */
+/** Returns the text of an error; the text shows only the first keys of the path to a value that is nested too deep. */
 const textOf = (cause: unknown): string => {
   const thrown = thrownInside(cause)
   const message = thrown === undefined ? described(cause) : `Code of the schema has thrown: ${described(thrown)}`

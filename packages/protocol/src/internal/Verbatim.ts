@@ -1,6 +1,6 @@
 /**
- * Finds values that a schema's `make` would only copy: plain structs, lists and leaves, without checks, defaults,
- * classes and conversions. A list of values that `make` would only copy is encoded without a copy.
+ * Finds values that a schema's function `make` would only copy: plain structs, lists and leaves, without checks,
+ * defaults, classes and conversions. A list of values that `make` would only copy is encoded without a copy.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
@@ -43,8 +43,8 @@ const all = <A>(parts: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefin
   parts.includes(undefined) ? undefined : parts as ReadonlyArray<A>
 
 /**
- * A union is verbatim only if all its members are leaves: a member that is a struct decides which fields of a value are
- * kept.
+ * A union is copied unchanged only if all its members are leaves: a member that is a struct decides which fields of a
+ * value are kept.
  */
 const ofUnion = (ast: SchemaAST.Union): IsVerbatim | undefined => {
   if ((ast.options?.mode ?? "anyOf") !== "anyOf") return undefined
@@ -82,7 +82,7 @@ const ofStruct = (ast: SchemaAST.Objects): IsVerbatim | undefined => {
     for (let i = 0; i < fields.length; i++) {
       const { isOptional, isValue, name } = fields[i]!
       const part = (value as Record<string, unknown>)[name]
-      // An optional field that a value only inherits is no match, because an inherited field is not written.
+      // A value does not match if it only inherits an optional field, because an inherited field is not written.
       if (isOptional ? Object.hasOwn(value, name) ? !isValue(part) : part !== undefined : !isValue(part)) return false
     }
     return true

@@ -1,9 +1,10 @@
 /**
- * Writes and reads the words of calls, streams and cancels by hand: without a parser, and without memory besides that
- * of the result.
+ * Writes and reads the words of calls, streams and cancels by hand: without a parser, and without memory other than
+ * that of the result.
  *
- * The words that are written by hand have the same bytes as those that msgpackr would write. The reader of words
- * returns `undefined` for an unusual word, valid or not; `Envelope.decode` then reads the word, and names its fault.
+ * The words that are written by hand have the same bytes as the words that msgpackr would write. The function
+ * `decode` returns `undefined` for an unusual word, valid or not; `Envelope.decode` then reads this word, and names
+ * its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {
@@ -49,8 +50,8 @@ const code = {
 } as const
 
 /**
- * The largest array in bytes that V8 keeps among its objects. An array above this size has memory of its own, whose
- * allocation takes ten times as long.
+ * The largest array in bytes that V8 keeps among its objects. An array larger than `smallBytes` has memory of its
+ * own, whose allocation takes ten times as long as that of a smaller array.
  */
 const smallBytes = 64
 
@@ -59,8 +60,8 @@ let slab = new Uint8Array(0)
 let used = 0
 
 /**
- * Allocates the bytes for the head of a word. Heads above `smallBytes` share memory, because each head is written once
- * and soon forgotten.
+ * Allocates the bytes for the head of a word. Heads of more than `smallBytes` bytes share memory, because each head is
+ * written once and soon forgotten.
  */
 const bytesOf = (size: number): Uint8Array => {
   if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)

@@ -49,7 +49,7 @@ const encodeCancelled = (
   return bytes
 }
 
-/** True when the work of a failed call never began, so that the contracts of both sides may not have been compared. */
+/** True when the work of a failed call never began, so that caller and callee may not have compared their contracts. */
 const isRefused = (failure: Failure): boolean => {
   switch (failure._tag) {
     case "Busy":

@@ -10,7 +10,10 @@ import { actorTokens, Cursor, isAscii, isSmall, putText, putTokens, putUint, siz
 
 const form = { general: 0, returned: 1, cancelled: 2 } as const
 
-/** Returns the number of the last dialog that was read, plus one; 0 when the farewell does not tell this number. */
+/**
+ * Returns the number of the last dialog that the actor has read, plus one; 0 when the farewell does not tell this
+ * number.
+ */
 const saidOf = (taken: number | undefined): number => taken === undefined ? 0 : taken + 1
 const takenOf = (said: number): Pick<Farewell, "taken"> => said === 0 ? {} : { taken: said - 1 }
 

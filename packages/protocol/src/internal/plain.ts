@@ -1,10 +1,11 @@
 /**
- * Checks that bytes are one value of plain msgpack, by a walk over the tokens that builds nothing and reads no text.
+ * Checks that bytes are one value of plain msgpack. The check goes over the msgpack tokens, builds no value and reads
+ * no text.
  *
- * The parser of msgpackr trusts its input: the parser knows a dozen extensions (regular expressions, errors, records),
- * believes a declared length and prints its input into its error messages. Bytes that pass the walk hold one value of
- * nil, booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, and no further bytes. A
- * hostile frame costs one walk over its tokens, and never reaches the parser of msgpackr.
+ * The parser of msgpackr trusts its input: the parser knows a dozen extensions (regular expressions, errors,
+ * records), believes a declared length and prints its input into its error messages. Plain msgpack holds one value of
+ * nil, booleans, numbers, text, bytes, arrays and maps with text keys, at most `maxDepth` deep, without further
+ * bytes. A hostile frame costs one check of its msgpack tokens, and never reaches the parser of msgpackr.
  */
 
 /** The deepest nesting of arrays and maps that is accepted; a `Start` with log annotations has at most 11 levels. */
@@ -22,7 +23,7 @@ const issues: { readonly [code: number]: string } = {
   [badKey]: "a map has a key that is not plain text"
 }
 
-/** Names the fault of bytes that are no plain msgpack; returns `undefined` for plain msgpack. */
+/** Names the fault of bytes that are no plain msgpack; returns `undefined` when the bytes are plain msgpack. */
 export const issue = (bytes: Uint8Array): string | undefined => {
   const end = walk(bytes, 0, 0)
   if (end < 0) return issues[end]

@@ -1,8 +1,8 @@
 /**
- * Writes and reads some tokens of msgpack by hand: small integers, short plain text, bytes and actor ids.
+ * Writes and reads some msgpack tokens by hand: small integers, short texts in ASCII, bytes and actor ids.
  *
- * The tokens that are written by hand have the same bytes as the tokens that msgpackr would write. The package msgpackr
- * itself writes long texts, letters beyond ASCII, and large numbers.
+ * The tokens that are written by hand have the same bytes as the tokens that msgpackr would write. The package
+ * msgpackr writes the tokens of long texts, of texts with letters beyond ASCII, and of large numbers.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Meta, Window } from "../Message.ts"
@@ -81,13 +81,16 @@ export const isAscii = (text: string): boolean => {
   return true
 }
 
-/** The tokens of a value that is the same in many words, kept from the last word with this value. */
+/** The msgpack tokens of a value that many words contain, kept from the last word with this value. */
 interface Kept<A> {
   readonly value: A
   readonly bytes: Uint8Array
 }
 
-/** The number of actor ids whose tokens are kept for each direction: both ends of a connection, and two more. */
+/**
+ * The number of actor ids whose msgpack tokens are kept for each direction: those of both ends of a connection, and
+ * two more.
+ */
 const keptActors = 4
 
 type KeptActors = ReadonlyArray<Kept<ActorId>>
@@ -99,7 +102,10 @@ const keep = (actors: KeptActors, kept: Kept<ActorId>): KeptActors => [kept, ...
 
 const isSame = (a: ActorId, b: ActorId): boolean => a === b || a.uuid === b.uuid && a.name === b.name && a.pid === b.pid
 
-/** Returns the tokens of an actor id, unless one of its fields is unusual. Most words name one of the same few actors. */
+/**
+ * Returns the msgpack tokens of an actor id; `undefined` when one of the id's fields is unusual. Most words name one
+ * of the same few actors.
+ */
 export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
   for (const { bytes, value } of writtenActors) if (isSame(value, actor)) return bytes
   const { name, pid, uuid } = actor
@@ -113,7 +119,7 @@ export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
   return bytes
 }
 
-/** Writes tokens that were made before. */
+/** Writes msgpack tokens that were made before. */
 export const putTokens = (b: Uint8Array, at: number, tokens: Uint8Array): number => {
   b.set(tokens, at)
   return at + tokens.length
@@ -133,8 +139,8 @@ const traceBytes = ([traceId, spanId, sampled]: NonNullable<Meta["trace"]>): Uin
 }
 
 /**
- * Returns the tokens of the data beside a payload if these data are only a trace. All calls in one span have the same
- * tokens of their trace.
+ * Returns the msgpack tokens of the data beside a call's payload, if these data are only a trace. All calls in one
+ * span have the same msgpack tokens of their trace.
  */
 export const metaTokens = (meta: Meta): Uint8Array | undefined => {
   if (meta === written?.value) return written.bytes
@@ -147,8 +153,8 @@ export const metaTokens = (meta: Meta): Uint8Array | undefined => {
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 /**
- * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, which makes the caller of the
- * cursor refuse the word.
+ * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, so that the caller of the
+ * cursor refuses the word.
  */
 export class Cursor {
   private readonly b: Uint8Array
@@ -213,7 +219,10 @@ export class Cursor {
     return text
   }
 
-  /** Reads an actor id. Words with the same id share one value, because making its texts takes longer than comparing. */
+  /**
+   * Reads an actor id. Words with the same actor id share one value, because making the texts of an id takes longer
+   * than comparing them.
+   */
   actor(): ActorId | undefined {
     for (const { bytes, value } of readActors) {
       if (this.goesOnWith(bytes)) {
@@ -243,7 +252,7 @@ export class Cursor {
     return this.b[this.at++] === nil
   }
 
-  /** Reads the data beside a payload if they are `null` or only a trace; `undefined` for any other data. */
+  /** Reads the data beside a call's payload if they are `null` or only a trace; `undefined` for any other data. */
   meta(): Meta | null | undefined {
     const start = this.at
     const token = this.b[start]
@@ -271,7 +280,7 @@ export class Cursor {
     return true
   }
 
-  /** Reads a window or `null`; `undefined` for any other token. */
+  /** Reads a window of credit or `null`; `undefined` for any other msgpack token. */
   window(): Window | null | undefined {
     const token = this.b[this.at++]
     if (token === nil) return null

@@ -1,8 +1,8 @@
 /**
- * Runs one program with real processes: every actor is a process, time is real time, and a kill is a signal.
+ * Runs one random program with real processes: every actor is a process, time is real time, and a kill is a signal.
  *
- * All processes of a program append to one file of history, so the order of lines is the order of the events. The
- * operating system decides the schedule of real processes, so a run cannot be repeated.
+ * All processes of a random program append to one file of history, so the order of lines is the order of the events.
+ * The operating system decides the schedule of real processes, so a run cannot be repeated.
  */
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import { described } from "@furrow/protocol/Described"
@@ -24,7 +24,7 @@ import { type Result, whole } from "../Run.ts"
 import * as Sinks from "../sinks.ts"
 import { reset, type Started, Watched } from "./Watched.ts"
 
-/** Milliseconds that are added to every bound of a check, because processes share their host with others. */
+/** Milliseconds that are added to every bound of a check, because the processes share their computer with others. */
 const slackMillis = 10_000
 /** Milliseconds by which calls that end by themselves may take longer than in virtual time. */
 const extraMillis = 10_000
@@ -32,7 +32,7 @@ const extraMillis = 10_000
 /** Milliseconds that a random program with real processes may take. */
 const limitMillis = 120_000
 
-/** Milliseconds in which the processes that a program leaves behind must end. */
+/** Milliseconds within which the processes that a random program leaves behind must end. */
 const goneMillis = 15_000
 
 type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"
@@ -41,7 +41,7 @@ const signal = (pid: number, name: Signal): void => {
   try {
     process.kill(pid, name)
   } catch {
-    // The process that should get the signal has already ended.
+    // The process to which the signal is sent has already ended.
   }
 }
 
@@ -55,7 +55,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
     if (pid !== undefined) signal(pid, name)
   }
   const send = (actor: string, name: Signal) => Effect.sync(() => sendNow(actor, name))
-  // Continues stopped processes later, because no program waits for the actors that it has stopped.
+  // Continues stopped processes later, because no random program waits for the actors that it has stopped.
   const continueLater = (actor: string, duration: Duration.Input) =>
     Effect.sync(() => void setTimeout(() => sendNow(actor, "SIGCONT"), Duration.toMillis(duration)).unref())
   return {
@@ -68,7 +68,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
         duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
-    // Connections of the kernel can only be cut whole and at once; such connections cannot be held.
+    // A connection of the kernel can be cut only in both directions at once, and cannot be held.
     cut: (actor, { peer } = {}) =>
       Effect.sync(() => peer === undefined ? handles.get(actor)?.connection.destroy() : undefined),
     hold: () => Effect.void,
@@ -106,8 +106,8 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
     const millis = () => Math.round(performance.now() - began)
     const history: Array<Simulation.Happening> = []
     const note = (actor: string, text: string) => void history.push({ millis: millis(), actor, text })
-    // The first stream of a process makes libuv keep /dev/null open, as a reserve for when the process has no free file
-    // descriptor.
+    // When Node opens the first stream of a process, libuv keeps /dev/null open, as a reserve for when the process
+    // has no free file descriptor.
     const ignore = (description: string) => description === "/dev/null"
     const leaks = { within: Duration.millis(goneMillis), temporary: { folder }, ignore }
     const before = yield* Leaks.picture(leaks)

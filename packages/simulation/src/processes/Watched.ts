@@ -8,9 +8,9 @@ import { breakable } from "../Run.ts"
 export interface Started {
   /** The living processes by the names of their actors. */
   readonly handles: Map<string, ProcessHandle>
-  /** The actors whose connection throws on purpose. */
+  /** The names of the actors whose connection throws on purpose. */
   readonly broken: Set<string>
-  /** The ends of the processes that this spawner has started, in words. */
+  /** The ends of the processes that this spawner has started, as texts. */
   readonly exits: Array<{ readonly actor: string; readonly text: string }>
 }
 
@@ -18,7 +18,7 @@ const none = (): Started => ({ handles: new Map(), broken: new Set(), exits: [] 
 
 let started = none()
 
-/** Forgets all processes of the spawner, and returns an empty record for the processes that will be started. */
+/** Forgets all processes of the spawner, and returns an empty list for the processes that it will start. */
 export const reset = (): Started => started = none()
 
 export const Watched = Spawner.portable("watched", { module: import.meta.url }, () =>

@@ -21,7 +21,7 @@ export interface Options {
 /** Returns true when no random program broke a guarantee. */
 export const soak = async ({ isKeptGoing, programs, until }: Options): Promise<boolean> => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-soak-"))
-  // Without XDG_RUNTIME_DIR the trees of the programs use a runtime folder of their own.
+  // Without XDG_RUNTIME_DIR, the trees of the random programs use a runtime folder of their own.
   delete process.env.XDG_RUNTIME_DIR
   process.env.TMPDIR = folder
   const began = performance.now()

@@ -1,7 +1,7 @@
 /**
- * Bugs of the protocol, planted one at a time on the connection between two actors. A planted bug loses, doubles, moves
- * or changes words, as a faulty runtime would do. The code of the runtime is not changed, because a planted bug changes
- * words after their sender has written them.
+ * Bugs in the use of the protocol, planted one at a time on the connection between two actors. A planted bug loses,
+ * doubles, moves or changes words, as a runtime with a bug would do. The code of the runtime is not changed, because
+ * a planted bug changes words after their sender has written them.
  */
 import * as Protocol from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
@@ -25,7 +25,10 @@ const loseSome = (tag: Message["_tag"]) => (): Saboteur => {
   return (word) => word._tag === tag && ++count % 3 === 2 ? nothing : [word]
 }
 
-/** Holds a `Yield` back until the next word of its dialog from the same side, and sends it after that word. */
+/**
+ * Holds a word `Yield` back until the next word of its dialog from the same side, and sends the `Yield` after that
+ * word.
+ */
 const overtaken = (by: (word: Message) => boolean) => (): Saboteur => {
   const kept = new Map<string, Message>()
   return (word, from) => {
@@ -104,7 +107,7 @@ const crossed = (): Saboteur => {
   }
 }
 
-/** Cancels the dialog that was started last instead of the dialog that the word `Cancel` names. */
+/** Cancels the dialog that was started last, instead of the dialog that the word `Cancel` names. */
 const misdirected = (): Saboteur => {
   const last = { parent: 0, child: 0 }
   return (word, from) => {
@@ -144,7 +147,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
   "credit is granted before it is asked for": () => (word, from, inject) => {
-    // Gives a stream's writer credit at once, and drops the grants of the stream's reader.
+    // Gives credit to the writer of a stream at once, and drops the words `Credit` of the stream's reader.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
     }
@@ -174,6 +177,6 @@ export const harmless: { readonly [name: string]: () => Saboteur } = {
       ? [word, { _tag: "Yield", dialog: word.dialog, items: 1, payload: Uint8Array.of(1) }]
       : [word],
   "CancelAck and Bye are said twice": twice("CancelAck", "Bye"),
-  // The end of an actor's process tells the actor's parent the same as the lost word `Bye`.
+  // The end of an actor's process tells the actor's parent as much as the lost word `Bye` would.
   "a Bye is lost": lose("Bye")
 }

@@ -4,9 +4,9 @@
  *
  *   parent  <->  monitor, saboteur  <->  child
  *
- * The monitor sees the words of the runtimes before the saboteur changes them. The monitor on a connection finds faulty
- * runtimes, and does not report bugs that the saboteur has planted. Planted bugs have to be found by the behaviour that
- * they cause.
+ * The monitor sees the words of the runtimes before the saboteur changes them. The monitor finds bugs of the
+ * runtimes, and does not report bugs that the saboteur has planted. The checks have to find a planted bug by the
+ * behaviour that the bug causes.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
@@ -17,13 +17,13 @@ import type { Message } from "@furrow/protocol/Message"
 export type Side = "parent" | "child"
 
 /**
- * Decides what becomes of a word on a connection, and returns the words to send in its place. The function `inject`
- * sends another word to one of the two sides of a connection at once.
+ * Decides what becomes of a word on a connection, and returns the words that are sent in its place. The function
+ * `inject` sends another word to one of the two sides of a connection at once.
  */
 export type Saboteur = (word: Message, from: Side, inject: (to: Side, word: Message) => void) => ReadonlyArray<Message>
 
 /**
- * One direction of a dialog: how many items the reader allows to be on their way, and how many items are on their way.
+ * The state of one direction of a dialog: how many items may be unread at most, and how many items are unread.
  */
 interface Direction {
   window: number
@@ -59,7 +59,7 @@ export class Monitor {
     if (word._tag === "Violation") this.broken(`the ${from} complains: ${word.rule}: ${word.detail}`)
     const id = dialogOf(word)
     if (id === undefined || id === 0) return
-    // The child has dialled its parent, so the child's own dialogs have odd numbers.
+    // The child is the dialler of its parent, so the child's own dialogs have odd numbers.
     const caller: Side = id % 2 === 1 ? "child" : "parent"
     if (word._tag === "Start") return this.start(id, from, caller, word.window?.items ?? 0)
     const dialog = this.dialogs.get(id)
@@ -93,7 +93,7 @@ export class Monitor {
     if (id <= this.highest[from]) this.broken(`the ${from} starts dialog ${id} after ${this.highest[from]}`)
     this.highest[from] = Math.max(id, this.highest[from])
     const ways = { parent: { window: 0, ahead: 0 }, child: { window: 0, ahead: 0 } }
-    // The window in a word `Start` limits the answers to that `Start`.
+    // The window in a word `Start` limits the items with which the other side answers this `Start`.
     ways[other(from)].window = window
     this.dialogs.set(id, { ways, cancelled: false, stopped: { parent: false, child: false }, last: false })
   }

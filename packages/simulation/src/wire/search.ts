@@ -1,4 +1,4 @@
-/** Searches for a program that breaks a guarantee, or the grammar of the protocol, while a bug is planted. */
+/** Searches for a random program that breaks a guarantee, or the grammar of the protocol, while a bug is planted. */
 import type { ProcessHandle } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Check from "../Check.ts"
@@ -6,10 +6,10 @@ import * as Program from "../Program.ts"
 import { type Result, run } from "../Run.ts"
 import * as Wire from "./Wire.ts"
 
-/** Makes a new saboteur for every connection. */
+/** A function that makes a new saboteur for every connection. */
 export type Plan = () => Wire.Saboteur
 
-/** Kinds of steps that use and end actors in memory, and so send every kind of word. */
+/** The kinds of steps that use and end actors in memory, so that every kind of word is sent. */
 export const talking: ReadonlyArray<Program.Kind> = [
   "run",
   "stream",
@@ -28,8 +28,8 @@ export const talking: ReadonlyArray<Program.Kind> = [
 ]
 
 /**
- * Returns the faults of one random program under a planted bug. Faults of the protocol's grammar concern the words of
- * the runtimes before the saboteur changes them.
+ * Returns the faults of one random program under a planted bug. Faults of the protocol's grammar are about the words
+ * of the runtimes before the saboteur changes these words.
  */
 export const problems = (
   program: Program.Program,
@@ -60,7 +60,7 @@ export interface Options {
   readonly look?: ((result: Result) => void) | undefined
 }
 
-/** Runs random programs, up to a limit, until one of the programs shows a fault. */
+/** Runs random programs, up to a limit, until one of them shows a fault. */
 export const search = (
   count: number,
   { kinds = talking, look, plan }: Options = {}

@@ -81,8 +81,8 @@ const session = (sql: PgClient.PgClient, { migrate, schema }: Settings) =>
   Effect.map(Effect.context(), (context): Session => {
     const fork = Effect.runForkWith(context)
     /**
-     * Runs a statement in a fiber of the driver, outside of its caller's transaction. An interruption does not wait for
-     * a server that gives no answer.
+     * Runs a statement in a fiber of the driver, outside of its caller's transaction. An interruption of a statement
+     * does not wait for a PostgreSQL server that gives no answer.
      */
     const apart = <A, E>(statement: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.callback<A, E>((resume) => {

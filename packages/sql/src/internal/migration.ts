@@ -5,7 +5,7 @@
  *   keys     each under a lease, with which it goes
  *   tokens   the sequence of tokens, which begins at the time of its making so that it grows beyond one that was lost
  *
- * Every deciding operation of the driver is one function and thereby one statement, so that a frozen program holds no
+ * Every operation of the driver that decides about a lease or a key is one statement, so that a frozen program holds no
  * lock.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Tools for the suites of connections: a recorder at one end of a connection, bytes that reveal a gap, and a wait for
+ * Tools for the suites of connections: a recorder at one end of a connection, bytes that show a gap, and a wait for
  * both ends.
  */
 import type { Connection } from "@furrow/actor/Transport"
@@ -61,5 +61,5 @@ export const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
   Eventually.holds("the end is said", () => at.ends.length > 0)
 export const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
 
-/** Waits for 50 milliseconds, after which no more bytes can arrive on a connection within this machine. */
+/** Waits for 50 milliseconds, after which no more bytes can arrive on a connection within this computer. */
 export const settled = Eventually.pause("50 millis")

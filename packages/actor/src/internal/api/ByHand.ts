@@ -15,12 +15,13 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
     )
 
 /**
- * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at its
- * death, and waits until the child is up again. A restart by hand does not count as a death of the child.
+ * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at the
+ * child's death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
  * `restart` fails with `ActorUnreachable` when the supervisor gives up or ends before the child is up. If the start
  * that `restart` makes fails, the failure counts as a death of the child, and the supervisor tries again. The portal of
- * a supervised child must belong to the actor in which the supervisor runs; any other portal is a defect.
+ * a supervised child must come from the actor in which the child's supervisor runs; a portal of another actor is a
+ * defect.
  *
  * @example
  * ```ts
@@ -60,7 +61,7 @@ export const stop: (portal: Portal<never>) => Effect.Effect<void, ActorError> = 
 /**
  * Starts a child that was stopped by hand or has ended for good, and waits until the child is up. The children that the
  * started child uses, and the stopped children that use it, are started as well. Starting a child that is already up
- * does not replace the actor of the child. Fails as `Supervisor.restart` does.
+ * does not replace the actor of the child. `Supervisor.start` fails with the same errors as `Supervisor.restart`.
  *
  * @example
  * ```ts

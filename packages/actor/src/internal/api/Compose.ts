@@ -1,5 +1,5 @@
 /**
- * Composes programs of actors: launches a graph of Layers, and opens a dialog in this process.
+ * Launches a graph of Layers whose actors run together, and opens a dialog whose handler runs in this process.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,8 @@ import { Escalation } from "../supervision/Escalation.ts"
  * after the graph was built. When an actor of the graph is lost, the other actors of the graph stop in reverse order.
  *
  * `launch` fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of
- * a supervisor. The launch of a graph never succeeds, because an actor or a supervisor that ends in order leaves the
- * graph running.
+ * a supervisor. `launch` never succeeds, because the rest of the graph keeps running when an actor or a supervisor of
+ * the graph ends in order.
  *
  * @example
  * ```ts

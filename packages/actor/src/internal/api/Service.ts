@@ -1,9 +1,9 @@
 /**
  * A Service is a stateful actor: callers import its contract, and its implementation is built only in the actor.
  *
- * A Service is a Layer: its actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
- * order. Services that an implementation `uses` stand in R: the parent sends their addresses, and the actor provides
- * portals to its handlers.
+ * A Service is a Layer: its actor lives as long as the Layer, so actors compose as a graph of Layers, and stop in
+ * reverse order. Services that an implementation `uses` stand in R: the parent sends their addresses, and the actor
+ * provides portals to its handlers.
  *
  * @since 0.1.0
  */
@@ -94,9 +94,9 @@ export interface ServeOptions<L, Uses, R> {
    */
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
-   * The main of a Service's actor: work of its own, which begins when the actor is ready. The actor of a Service ends
-   * in the same way as its main: returned, failed, or interrupted. An actor without a main serves until its owner ends
-   * it.
+   * The `main` of a Service's actor: an effect that begins when the actor is ready. The actor of a Service ends in the
+   * same way as its `main`: returned, failed, or interrupted. An actor without a `main` serves until its owner ends the
+   * actor.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
@@ -109,8 +109,8 @@ export interface ServeOptions<L, Uses, R> {
  */
 export interface ConfiguredServeOptions<L, Uses, R, Config, Needs> extends Pick<ServeOptions<L, Uses, R>, "main"> {
   /**
-   * The Layer of the services that the implementation needs, or a function from the settings to this Layer. The Layer
-   * of a Service with settings is built like that of a Service without settings.
+   * The Layer of the services that the implementation needs, or a function from the settings to this Layer. The `layer`
+   * of a Service with settings is built once in the actor, before the actor is ready.
    */
   readonly layer: Closed<L, Uses, Needs> | ((config: Config) => Closed<L, Uses, Needs>)
 }
@@ -206,8 +206,8 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
   /**
-   * Runs the handlers of the Service in this process, behind a portal like an actor's and through the codecs, for tests
-   * and small programs.
+   * Runs the handlers of the Service in this process, for tests and small programs. Callers reach handlers in this
+   * process by a portal, and values go through the codecs, as in calls to an actor.
    */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
@@ -254,8 +254,8 @@ export interface ConfiguredServiceClass<
     ): Served<Self>
   }
   /**
-   * Runs the handlers of the Service in this process, behind a portal like an actor's. Settings and calls cross through
-   * the codecs, as they cross to an actor.
+   * Runs the handlers of the Service in this process, and gives callers a portal to the handlers. The settings of the
+   * Service and all calls go through the codecs, as they do for an actor.
    */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
@@ -282,8 +282,8 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
   /**
-   * Runs the Layer of the Service's handlers in this process, behind a portal like an actor's and through the codecs,
-   * for tests and small programs.
+   * Runs the Layer of the Service's handlers in this process, for tests and small programs. Callers reach handlers in
+   * this process by a portal, and values go through the codecs, as in calls to an actor.
    */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
@@ -291,7 +291,7 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
 }
 
 /**
- * The class of a Service of an RpcGroup that has settings.
+ * The class of a Service with settings whose contract is an RpcGroup.
  *
  * @category models
  * @since 0.1.0
@@ -309,8 +309,8 @@ export interface ConfiguredGroupServiceClass<
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
   /**
-   * Runs the Layer of the Service's handlers in this process, behind a portal like an actor's. Settings and calls cross
-   * through the codecs, as they cross to an actor.
+   * Runs the Layer of the Service's handlers in this process, and gives callers a portal to the handlers. The settings
+   * of the Service and all calls go through the codecs, as they do for an actor.
    */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
@@ -319,7 +319,7 @@ export interface ConfiguredGroupServiceClass<
 }
 
 /**
- * The identity type of a Service's class, as it stands in R.
+ * The type that stands in the requirements R of an effect that needs the Service.
  *
  * @category type-level
  * @since 0.1.0
@@ -446,8 +446,8 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
 /**
  * Declares a stateful actor: a class that is the actor's key in the context, with `layer` to run the actor and `serve`
  * to implement it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that the implementation
- * calls, and `config` is the schema of the settings. Every start of an actor with `config` supplies settings, such as
- * `Counter.layer({ config: { start: 7 } })`.
+ * calls, and `config` is the schema of the settings. Every start of a Service that declares `config` supplies settings,
+ * such as `Counter.layer({ config: { start: 7 } })`.
  *
  * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers work as in Effect.
  * `Actor.Service` throws for a group with `Rpc.ParseOptions`, because the codec of an actor has no parse options.

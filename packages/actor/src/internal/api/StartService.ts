@@ -44,8 +44,8 @@ export type StartOptions = SpawnOptions & {
 }
 
 /**
- * Makes the value whose export makes a module the actor of a Service. If `leads` is set, the implementation of the
- * Service comes from another module.
+ * Makes the default export of a module that implements a Service; an actor of the Service is started from such a
+ * module. If `leads` is set, the implementation of the Service comes from another module.
  */
 export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
   const served: ServedInside = {
@@ -125,7 +125,9 @@ export const start = (
       }, restore))
   })
 
-/** Lists a standby in the registry in the place of the actor that it replaces, and begins the main of the standby. */
+/**
+ * Lists a standby in the registry in the place of the actor that the standby replaces, and begins the standby's `main`.
+ */
 export const takeOver = (
   local: LocalActor,
   { actor }: ChildActor,
@@ -135,8 +137,8 @@ export const takeOver = (
   Effect.flatMap(Timeouts, ({ cancelAck }) =>
     Effect.all([
       local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
-      // A standby that does not answer the word that begins its main counts as up, because its callers notice the loss
-      // of a standby.
+      // A standby counts as up even if it does not answer the request to begin its `main`, because callers notice when
+      // the standby is lost.
       Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
     ], { concurrency: "unbounded", discard: true }))
 
@@ -179,8 +181,8 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
   )
 
 /**
- * Runs the handlers of a Service in this process, behind a portal like an actor's and through the codecs, connected by
- * memory.
+ * Runs the handlers of a Service in this process, and gives callers a portal over a connection in memory. The values of
+ * calls to handlers in this process go through the codecs, as in calls to an actor.
  */
 export const layerTest = (
   service: AnyService,

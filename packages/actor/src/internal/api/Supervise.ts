@@ -36,7 +36,7 @@ import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
 import * as StartService from "./StartService.ts"
 
 /**
- * The policy of a supervisor. Each field of the policy has a default.
+ * The policy of a supervisor. Each field of a supervisor's policy has a default.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +55,8 @@ export interface Policy {
   /**
    * The delays before new starts of a dead child, as a Schedule whose input is the exit of the child. The schedule of
    * delays begins anew after the time `within` without a death, and the supervisor gives up when the schedule ends. The
-   * default backoff of a supervisor grows exponentially from 50 ms, with jitter, and is short enough for the intensity.
+   * default delays grow exponentially from 50 ms, with jitter, so that a child which always dies at once still exceeds
+   * the default intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /**
@@ -93,23 +94,23 @@ export interface ChildOptions {
 }
 
 /**
- * The standby that a supervisor keeps for the death of one child.
+ * The options of the standby that a supervisor keeps ready in case the actor of a child dies.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StandbyOptions<out Self> {
   /**
-   * The number of standbys that the supervisor keeps for one child. A standby is an actor of the Service that takes
-   * over role and name when the actor in front of the standby dies. Before its takeover a standby is neither listed nor
-   * called, and its `main` waits. Default: 0.
+   * The number of standbys that the supervisor keeps for one child. A standby is an actor of the same Service that
+   * takes over the role and the name of the child's actor when that actor dies. Before its takeover a standby is
+   * neither listed nor called, and its `main` waits. Default: 0.
    */
   readonly standby?: 0 | 1 | undefined
   /**
-   * Keeps the state of a standby up to date. The function `warm` gets the portals of the standby and of the actor in
-   * front of it. The effect of `warm` begins when the standby is ready, and is interrupted when the standby takes over.
-   * A failure of `warm` ends the standby, and another standby is started. A standby without `warm` has the state of a
-   * new actor.
+   * Keeps the state of a standby up to date. The function `warm` gets the portals of the child's actor and of the
+   * standby. The effect that `warm` returns begins when the standby is ready, and is interrupted when the standby takes
+   * over. If the effect of `warm` fails, the standby ends, and another standby is started. Without the option `warm`, a
+   * standby has the state of a new actor.
    */
   readonly warm?:
     | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
@@ -182,8 +183,8 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
 /**
- * Starts a Layer as a child of a supervisor. The Layer dies when one of its actors is lost, or a supervisor in the
- * Layer has ended.
+ * Starts a Layer as a child of a supervisor. The Layer counts as dead when one of its actors is lost, or when a
+ * supervisor in the Layer has ended.
  */
 const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
@@ -319,7 +320,7 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
  * The portals of a supervisor's Layer survive restarts: a call that begins during a restart waits, at most `hold`, and
  * a call in flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all
  * children and fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or
- * to the actor whose `layer` it is.
+ * to the actor whose `layer` contains the supervisor.
  *
  * The Layer of a supervisor fails if a child's first start fails, after the children that were up have been stopped.
  * Children of a supervisor that use each other in a cycle are a defect, and a policy that contradicts itself is a
@@ -394,7 +395,7 @@ const supervise = (
 // ---- rolling restarts -----------------------------------------------------------------------------------------------
 
 /**
- * The bounds of a rolling restart.
+ * The options of a rolling restart.
  *
  * @category models
  * @since 0.1.0
@@ -452,17 +453,17 @@ const rollServices = (
 
 /**
  * Replaces the actors of supervised Services one after another, without a failed call. A roll starts a new actor for
- * each child, gives it the role and the name, and drains and ends the old actor. Portals to the Services, in this
- * process and in others, follow to the new actors. A roll ends when all old actors are gone.
+ * each child, gives it the role and the name, and drains and ends the old actor. Portals to a rolled Service, in this
+ * process and in others, lead to the new actor once it has the role. A roll ends when all old actors are gone.
  *
  * The Services that `roll` replaces have to be children of supervisors in the context. The roll replaces a Service
  * after the Services that it uses; Services that the caller does not name keep their actors. The replacement of an
  * actor by a roll does not count as a death. The actor that a roll has started begins with new state.
  *
  * An actor that does not start fails the roll with `RollFailed`: its child keeps the old actor, and the roll begins no
- * further replacement. A child that dies during the roll is restarted as always, which replaces its actor as well. When
- * two rolls concern the same child, the later roll fails. The interruption of a roll stops the new actors that have not
- * taken over yet.
+ * further replacement. A child that dies during a roll is restarted as usual, which replaces the child's actor as well.
+ * When two rolls concern the same child, the later roll fails. The interruption of a roll stops the new actors that
+ * have not taken over yet.
  *
  * @example
  * ```ts
@@ -562,9 +563,9 @@ export interface Dynamic<in out Self, in out Config> {
 }
 
 /**
- * Makes a supervisor for a varying number of actors of one Service: each actor is started by a name, and started again
- * when it dies. The death of a child restarts no other child, but the deaths of all children count together for the
- * supervisor's intensity.
+ * Makes a supervisor for a varying number of actors of one Service: each actor is started under a name, and started
+ * again when it dies. The death of a child restarts no other child, but the deaths of all children count together for
+ * the supervisor's intensity.
  *
  * A dynamic supervisor and its children end with the Scope. When the dynamic supervisor gives up, its `GaveUp` goes to
  * the same owners as the `GaveUp` of `Supervisor.layer`.

@@ -34,15 +34,15 @@ export interface ChannelOptions {
   readonly handshake: Handshake.Config
   readonly events: Events
   /**
-   * The context of the connection's own turns and logs. By default a connection uses the turns of the event loop, and
-   * logs on the console.
+   * The context from which the connection takes its `Turn` and its loggers. By default a connection uses the turns of
+   * the event loop, and logs on the console.
    */
   readonly context?: Context.Context<never> | undefined
   /** The largest frame in bytes that is read before the handshake is over. Default: 1 MiB. */
   readonly greetingLimit?: number | undefined
   /**
-   * Finds out why the connection ended, and calls `done` once within a short time. By default the channel tells the
-   * error of the connection itself.
+   * Finds out why the connection ended, and calls `done` once within a short time. Without `explain` the dialogs get
+   * the error with which the connection itself ended.
    */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }

@@ -11,7 +11,10 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 const common = { version, capabilities: [capability], maxFrame: defaultMaxFrame }
 
-/** Makes the `Hello` of a dialler. The handshake adds a nonce if the dialler has a secret to prove. */
+/**
+ * Makes the `Hello` of a dialler. The handshake adds a nonce to the `Hello` if the dialler must prove that it knows the
+ * secret of the tree.
+ */
 export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   _tag: "Hello",
   ...common,
@@ -20,5 +23,8 @@ export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({
   nonce: null
 })
 
-/** Makes the `Welcome` of an acceptor. The handshake adds the proof that the acceptor knows the secret. */
+/**
+ * Makes the `Welcome` of an acceptor. The handshake adds to the `Welcome` the proof that the acceptor knows the secret
+ * of the tree.
+ */
 export const welcome = (actor: ActorId): Welcome => ({ _tag: "Welcome", ...common, actor, proof: null })

@@ -1,6 +1,7 @@
 /**
- * The end of a connection, and the watches that are told of the end. A connection that was closed because neither side
- * used it has *retired*: its watches move to its successor, because the peer lives.
+ * The end of a connection, and the callbacks that wait for this end. A connection has *retired* when it was closed
+ * because neither side used it. Callbacks that wait for the end of a retired connection are moved to its successor,
+ * because the peer lives.
  *
  * @since 0.2.0
  */
@@ -18,11 +19,11 @@ export class Parting {
   /** A callback for the end of the peer's half of the connection. */
   hungUp: (() => void) | undefined
   private readonly callsOver = new Waiters()
-  /** Watches that do not keep the connection open. */
+  /** Callbacks for the end of the connection that do not keep an unused connection open. */
   private readonly resting = new Waiters()
   readonly closings = new Waiters()
 
-  /** True while a watch keeps the connection open. */
+  /** True while a callback for the end of the connection keeps the connection open. */
   get isWatched(): boolean {
     return !this.callsOver.isEmpty || !this.closings.isEmpty
   }
@@ -48,7 +49,10 @@ export class Parting {
     return () => {}
   }
 
-  /** Retires the connection as soon as no dialog is open, unless the connection is in use by then. */
+  /**
+   * Retires the connection after its last open dialog has ended, unless another dialog begins before that or a callback
+   * keeps the connection open.
+   */
   retireSoon(channel: PeerChannel): void {
     this.mayRetire = true
     this.retireIfIdle(channel)
@@ -57,8 +61,8 @@ export class Parting {
   retireIfIdle(channel: PeerChannel): void {
     if (!this.mayRetire || channel.hasDialogs) return
     this.mayRetire = false
-    // The connection retires in a later turn, because the last word of a dialog that has just ended must precede the
-    // `Bye`.
+    // The connection retires in a later turn of the event loop, because the last word of a dialog that has just ended
+    // precedes the `Bye`.
     channel.turn.later(() => void (channel.isIdle && channel.retire()), channel)
   }
 

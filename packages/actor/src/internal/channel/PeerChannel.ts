@@ -4,10 +4,11 @@
  *
  * One reader and one writer serve the connection of a channel. A dialog gets the words that carry its own number. The
  * owner of the connection gets the words about the whole actor, and the end of the connection. When the connection
- * ends, each dialog is told of the end once, after a short wait in which the owner may find out the reason.
+ * ends, each of its dialogs is told once of the end. Before its dialogs are told, the owner of the connection has a
+ * short time to find out why the peer has gone.
  *
- * The callbacks of a channel must not block its reader. An error that a driver, a dialog or an owner throws ends the
- * connection, and never the runtime.
+ * A callback of a channel must not block, because the channel's reader calls it. An error that a driver, a dialog or an
+ * owner throws ends the connection, and never the runtime.
  *
  * @since 0.1.0
  */
@@ -39,7 +40,7 @@ export type { ChannelOptions, HandshakeResult, OwnerEvent } from "./ChannelOptio
 
 /**
  * The largest greeting of a peer in bytes. The size of a greeting is bounded, because a greeting may come from a
- * stranger. Words that follow the greeting may share its chunk.
+ * stranger. The words after a peer's greeting may arrive in the same chunk of bytes as the greeting.
  */
 const maxGreetingBytes = 1024 * 1024
 
@@ -114,8 +115,8 @@ export class PeerChannel {
   }
 
   /**
-   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner of the
-   * connection gets words that arrived earlier at once, in their order.
+   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner first gets, in
+   * their order, the words for the owner that arrived before `route` was called.
    */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
@@ -154,7 +155,7 @@ export class PeerChannel {
     return this.parting.succession?.latest ?? this
   }
 
-  /** The number of dialogs that either side has begun. */
+  /** The number of dialogs that both sides together have begun on the connection. */
   get begun(): number {
     return this.state.dialogs.next + this.state.dialogs.highest
   }
@@ -164,14 +165,18 @@ export class PeerChannel {
   }
 
   /**
-   * True while neither side uses the connection: no dialog is open or about to begin, and no watch waits for its end.
+   * True while neither side uses the connection: no dialog is open or about to begin, and no callback waits for the end
+   * of the connection.
    */
   get isIdle(): boolean {
     return this.isOpen && !this.hasDialogs && this.writer.isIdle && this.state.dialogs.arriving.size === 0 &&
       Frame.arrivingOf(this.frames).length === 0 && !this.parting.isWatched
   }
 
-  /** Retires the connection: both actors live on, and dialogs of the peer that come after the `Bye` have not begun. */
+  /**
+   * Retires the connection: both actors live on, and a dialog of the peer whose `Start` arrives after this side's `Bye`
+   * has not begun.
+   */
   retire(): void {
     this.guard("a connection could not retire", () => {
       this.parting.isRetired = true
@@ -182,8 +187,7 @@ export class PeerChannel {
 
   /**
    * Calls `callback` once, when no call can begin on this connection any more: earlier than `whenClosed`, and before
-   * any dialog is told of the end. A watch keeps the connection open, unless the watch `rests` while neither side uses
-   * the connection.
+   * any dialog is told of the end. A registered callback keeps an unused connection open, unless `rests` is true.
    */
   whenCallsOver(callback: () => void, rests = false): () => void {
     return this.parting.whenCallsOver(Connection.isOver(this.state), callback, rests)
@@ -195,8 +199,8 @@ export class PeerChannel {
   }
 
   /**
-   * Opens a dialog for this side, and returns its number. A dialog that can get no answer learns of it in the next turn
-   * of the event loop.
+   * Opens a dialog for this side, and returns its number. A dialog on a closed connection fails in a later turn of the
+   * event loop.
    */
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
@@ -204,8 +208,9 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // A dialog on an ended connection is told of the loss in a later turn, because its opener is not set up yet. An
-      // opener that tries again at once would otherwise starve the event loop.
+      // A dialog on an ended connection fails in a later turn of the event loop, because its caller does not know the
+      // dialog's number yet. A failure in the same turn of the event loop would let code that retries after each
+      // failure starve the event loop.
       this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id
@@ -251,8 +256,8 @@ export class PeerChannel {
   send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // A cancelled dialog is told of the cancel in a later turn, because the code that cancels the dialog is still
-      // running.
+      // A cancelled dialog is told of the cancel in a later turn of the event loop, because the code that cancels the
+      // dialog still runs.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this
@@ -316,7 +321,10 @@ export class PeerChannel {
     this.input({ _tag: "Lose", error })
   }
 
-  /** Closes the connection because the peer broke a rule, after this side has told the peer and the dialogs. */
+  /**
+   * Closes the connection because the peer broke a rule, after this side has told the peer and the dialogs of the
+   * violation.
+   */
   violate(violation: Violation.Violation): void {
     this.input({ _tag: "Violate", violation })
   }
@@ -395,7 +403,10 @@ export class PeerChannel {
     return decoded.frames.length
   }
 
-  /** Begins the large words whose first part came after `behind` frames of the same chunk. */
+  /**
+   * Tells the machine `Connection` of the large words whose first part arrived behind `behind` frames of the same chunk
+   * of bytes.
+   */
   private begin(begun: ReadonlyArray<Frame.Begun>, behind: number): void {
     for (const { behind: at, dialog, word } of begun) {
       if (at !== behind) continue

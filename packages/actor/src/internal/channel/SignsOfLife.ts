@@ -1,7 +1,7 @@
 /**
- * Watches connections that can die without an end: a silent peer is asked for a sign of life, and counts as lost if no
- * sign comes. One fiber checks all connections of an actor, so that an idle connection needs no fiber of its own. The
- * check for signs of life also finds connections that neither side has used for a while.
+ * Watches connections whose loss the transport may not report. A silent peer is asked for a sign of life, and counts as
+ * lost if no sign comes. One fiber checks all connections of an actor, so that an idle connection needs no fiber of its
+ * own. The check for signs of life also finds connections that neither side has used for a while.
  *
  * @since 0.2.0
  */
@@ -14,19 +14,19 @@ import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
 /**
- * The number of checks of a connection within the bound of silence. A cut connection is noticed at most one interval
- * between two checks later than the bound of silence.
+ * The number of checks of a connection within the bound of silence. A cut connection is noticed after the bound of
+ * silence, with a delay of at most one interval between two checks.
  */
 const sliceCount = 40
 const minSliceMillis = 10
 /**
- * The number of checks by which the second of two peers waits longer before it ends an idle connection, so that both
- * peers do not ask at once.
+ * The number of checks by which one peer asks later than the other to close their idle connection, so that only one
+ * asks.
  */
 const secondLooks = 2
 /**
- * The milliseconds by which a check of signs of life may be late and still count. A check of signs of life that is
- * later means that this process was stopped, and could not hear its peers meanwhile.
+ * The largest delay in milliseconds of a check for signs of life that counts as time without signs. A longer delay of a
+ * check means that this process was stopped, and could not hear its peers.
  */
 const slackMillis = 50
 
@@ -35,11 +35,14 @@ interface Watched {
   /** The peer's count of signs of life at the last check of the channel. */
   signs: number
   /**
-   * The number of dialogs of the connection at the last check, followed by the time since when the connection is idle.
+   * The number of dialogs that had begun on the connection at the last check. `idleSince` is the time since which
+   * neither side has used the connection.
    */
   begun: number
   idleSince: number
-  /** The number of checks by which this side waits longer than the bound of an idle connection. */
+  /**
+   * The number of checks for which this side waits, after `Timeouts.idle`, before it asks to close an idle connection.
+   */
   readonly patience: number
 }
 
@@ -47,8 +50,8 @@ export class SignsOfLife {
   private readonly context: Context.Context<never>
   private readonly watched = new Map<PeerChannel, Watched>()
   /**
-   * The milliseconds that this process has run since the first watch, without the time in which the process was
-   * stopped.
+   * The milliseconds that this process has run since it began to watch connections, without the time in which the
+   * process was stopped.
    */
   private now = 0
   private running = false
@@ -56,7 +59,7 @@ export class SignsOfLife {
 
   /**
    * Makes a watch over the connections of an actor. The callback `idle` gets each connection that neither side has used
-   * for the bound of idle connections, and again after each further bound.
+   * for `Timeouts.idle`, and gets an unused connection again after each further `Timeouts.idle`.
    */
   constructor(context: Context.Context<never>, idle: (channel: PeerChannel) => void = () => {}) {
     this.context = context
@@ -65,7 +68,7 @@ export class SignsOfLife {
 
   /**
    * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. `isSecond` is
-   * true at one of the two peers, which finds a connection idle a little later than the other peer.
+   * true at only one of the two peers, which calls `idle` for an unused connection a little later than the other peer.
    */
   watch(channel: PeerChannel, isSecond = false): void {
     if (!channel.canDieSilently) return

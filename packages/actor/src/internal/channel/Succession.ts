@@ -1,6 +1,6 @@
 /**
- * The successor of a connection that was closed because neither side used it. The successor of a connection takes over
- * calls that had not begun, and the watches of the closed connection.
+ * The successor of a connection that was closed because neither side used it. The successor of a closed connection
+ * takes over the calls that had not begun, and the callbacks that wait for the end of the connection.
  *
  *   open --Bye of an idle peer, or said by this side--> retired --the next use--> the successor
  *
@@ -23,7 +23,7 @@ export class Succession {
   ref: ActorRefData | undefined
   private next: PeerChannel | undefined
   private readonly context: Context.Context<never>
-  /** Watches of the retired connection that no use has moved to a successor yet. */
+  /** Callbacks for the end of the retired connection that have not been moved to a successor yet. */
   private readonly resting = new Waiters<PeerChannel | undefined>()
   /** The successor of the retired connection, which is dialled if there is none. */
   readonly successor: Effect.Effect<PeerChannel, ActorError>
@@ -36,7 +36,7 @@ export class Succession {
     this.successor = Effect.onExit(Effect.suspend(() => dial(this.ref)), (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) this.next = exit.value
-        // An interrupted use of the successor says nothing about the peer.
+        // An interrupted dial of the successor does not show whether the peer can be reached.
         else if (Cause.hasInterruptsOnly(exit.cause)) return
         this.resting.wake(Exit.isSuccess(exit) ? exit.value : undefined)
       }))
@@ -48,8 +48,9 @@ export class Succession {
   }
 
   /**
-   * Calls `callback` once, when no call can begin on the successor any more, or when the successor cannot be dialled. A
-   * watch dials the successor, unless the watch `rests`, in which case it waits for another use.
+   * Calls `callback` once, when no call can begin on the successor any more, or when the successor cannot be dialled.
+   * `watch` dials the successor, unless `rests` is true. With `rests` the callback waits until other work dials the
+   * successor.
    */
   watch(callback: () => void, rests: boolean): () => void {
     let isOver = false
@@ -70,8 +71,8 @@ export class Succession {
 const retirements = new WeakSet<object>()
 
 /**
- * Makes the error of a dialog that has not begun because its connection retired. The error of a dialog that has not
- * begun is shown only by code that uses no successor of a retired connection.
+ * Makes the error of a dialog that has not begun because its connection retired. Code that uses the successor catches
+ * the error of a dialog that has not begun, and repeats the dialog on the successor.
  */
 export const retirement = (actor: ActorId): ActorError => {
   const how = { _tag: "ConnectionClosed", reason: "its connection was closed, because neither side used it" } as const

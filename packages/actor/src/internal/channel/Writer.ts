@@ -42,7 +42,7 @@ const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong"
 
 export class Writer {
   frames = 0
-  /** The number of answers that wait because the peer does not read. */
+  /** The number of answers to the peer's words that wait because the peer does not read. */
   unread = 0
   bytes = 0
   private flow: Flow = "room"
@@ -112,8 +112,8 @@ export class Writer {
   }
 
   /**
-   * Sends a word of this side to the peer. With `inOrder` the word stays behind every word of its dialog, even if its
-   * lane would overtake them.
+   * Sends a word of this side to the peer. With `inOrder` the word overtakes no earlier word of its dialog, even if the
+   * lane of the word leaves first.
    */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
@@ -244,12 +244,12 @@ export class Writer {
       lane.length = 0
     }
     this.queued = 0
-    // At least one part of a large word leaves at each drain, so that an endless flow of small words does not hold the
-    // large word up for ever.
+    // At least one part of a large word leaves each time the connection has room again, so that small words cannot
+    // delay it for ever.
     this.collectPart()
     this.flush()
-    // Each drain lets one waiting sender and one waiting dialog pass, however full the connection is, so that neither
-    // kind waits for ever.
+    // Each time the connection has room again, at least one waiting sender and one waiting dialog may send, so that
+    // none waits for ever.
     if (this.departure.waiting.length === 0) {
       do this.waiting.wakeFirst()
       while (!this.isFull && !this.waiting.isEmpty)
@@ -274,7 +274,7 @@ export class Writer {
     this.wakeAll()
   }
 
-  /** Ends all writing, and wakes the callers that wait for room, which then find the connection closed. */
+  /** Ends all writing, and wakes the senders that wait for room, which then find the connection closed. */
   close(): void {
     this.flow = "closed"
     this.giveUp()

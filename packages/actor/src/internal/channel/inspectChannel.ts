@@ -1,5 +1,6 @@
 /**
- * The view of one connection for its actor and for an observer: its state, and the largest number of listed dialogs.
+ * Describes one connection as data: as a snapshot for the connection's own actor, and with a limited number of dialogs
+ * for an observer.
  *
  * @since 0.2.0
  */

@@ -11,8 +11,8 @@ import * as Redacted from "effect/Redacted"
 const secretBytes = 32
 
 /**
- * Makes random bytes by Web Crypto, which Node loads at its first use, because the start of an actor does not need Web
- * Crypto.
+ * Makes random bytes by Web Crypto. Node loads Web Crypto at the first use, so an actor that makes no random bytes does
+ * not pay for loading it.
  */
 const random = (size: number): Uint8Array =>
   (globalThis as unknown as {

@@ -85,10 +85,10 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     unknown
   >
   /**
-   * A stream of all unread messages, which are shared with the other readers, until the dialog's stream or the Scope
-   * ends. Each message is read once from the connection, whatever the number of readers. While subscribers exist,
-   * `receive` is a reader beside the subscribers. `receive` delays no subscriber, and fails once with `StreamOverrun`
-   * when it is 64 messages behind.
+   * A stream of the unread and of all later messages, until the dialog's stream or the Scope ends. All readers of one
+   * dialog get the same messages. Each message is read once from the connection, whatever the number of readers. While
+   * subscribers exist, `receive` is a reader beside the subscribers. `receive` delays no subscriber, and fails once
+   * with `StreamOverrun` when it is 64 messages behind.
    */
   readonly subscribe: (
     options?: SubscribeOptions
@@ -105,15 +105,15 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * Narrows the stream to items that also match `schema`, until the Scope closes. An item that does not match `schema`
-   * fails its reader once with `PayloadInvalid`, and the messages around this item arrive.
+   * fails its reader once with `PayloadInvalid`; the messages before and after the item still arrive.
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
    * Returns the stream with `receiver` in force until the Scope closes. The receiver of a stream decides about every
-   * message that does not match its schema, or a narrower schema. Of nested receivers the innermost one decides;
-   * without a receiver, a message that does not match its schema fails its reader.
+   * message that does not match the stream's schema, or the schema of `narrow`. Of nested receivers the innermost one
+   * decides; without a receiver, a message that does not match its schema fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>
@@ -132,8 +132,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
  */
 export interface StreamOptions {
   /**
-   * The window of the receiving direction: the number of messages that may be on their way. The default window of a
-   * stream has room for 1024 items and 1 MiB.
+   * The window for messages that this side receives: the number of messages that may be on their way. The default
+   * window of a stream has room for 1024 items and 1 MiB.
    */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
   /** The policy for a reader of the stream that is too slow. Default: `wait`. */
@@ -141,8 +141,8 @@ export interface StreamOptions {
 }
 
 /**
- * A dialog in the hands of its callee. The types forbid sending before the first value, because only `started` returns
- * the stream.
+ * A dialog as its callee uses it. The types forbid sending before the first value, because only `started` returns the
+ * stream.
  *
  * @category models
  * @since 0.1.0
@@ -157,7 +157,7 @@ export interface DialogHandle<in First, in Send, out Receive> {
 }
 
 /**
- * The state of a dialog, in the hands of its caller.
+ * The state of a dialog as its caller sees it.
  *
  * @category models
  * @since 0.1.0
@@ -171,7 +171,7 @@ export interface DialogState {
 }
 
 /**
- * A dialog in the hands of its caller.
+ * A dialog as its caller uses it.
  *
  * @category models
  * @since 0.1.0
@@ -209,7 +209,7 @@ export interface DialogCall<out R, out Ep extends AnyDialogEndpoint> extends Cal
 }
 
 /**
- * A dialog endpoint with its handler. A call of the endpoint with a payload gives a dialog call.
+ * A dialog endpoint with its handler. A dialog endpoint that is called with a payload returns a dialog call.
  *
  * @category models
  * @since 0.1.0

@@ -73,7 +73,7 @@ const difference = (ours: any, theirs: any, path: string): string | undefined =>
   return undefined
 }
 
-/** Names the first difference between this side's contract of an endpoint and the contract that the other side sent. */
+/** Names the first difference between this side's contract of an endpoint and the contract that the peer sent. */
 export const explain = (endpoint: AnyEndpoint, theirs: string): string => {
   try {
     return difference(JSON.parse(of(endpoint).representation), JSON.parse(theirs), "") ??

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
  */
 export type Wire = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 /**
- * The fields of a payload: a record of schemas, which means the struct with these fields.
+ * The fields of a payload: a record of schemas, which stands for the struct with these fields.
  *
  * @category models
  * @since 0.1.0

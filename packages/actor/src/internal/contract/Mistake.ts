@@ -15,14 +15,15 @@ type Known<T> = string extends keyof T ? never : keyof T
 
 /**
  * A type without values: it demands a property that no value has, and whose name is the sentence about a mistake. The
- * type of a mistake has the keys of `T`, and its sentence as a key late in the alphabet. The compiler explains the last
- * member of a union that is most like its value.
+ * type of a mistake has the keys of `T` and one more key: the sentence about the mistake, which sorts behind other
+ * keys. If several members of a union are most like a wrong value, the compiler's error is about the last of these
+ * members.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
 /**
- * Gives `Name` if `Name` is a literal type, and `Otherwise` if it is not. A service's name of the type `string` would
- * turn the key with the sentence into an index signature.
+ * Gives `Name` if `Name` is a literal type, and `Otherwise` if it is not. If the service's name had only the type
+ * `string`, the key that holds the sentence about the mistake would become an index signature.
  */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
@@ -51,8 +52,8 @@ export type Unserved<R> = Wrong<
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
 /**
- * The mistake of a Layer that leaves a service unprovided. The mistake of a Layer stands in the type of the function's
- * argument, because the Layer is no type parameter of its own.
+ * The mistake of a Layer that leaves a service unprovided. The mistake about a Layer stands in the argument type of the
+ * function that takes the Layer, because no type parameter stands for the Layer.
  */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
@@ -61,8 +62,8 @@ type MissingMiddleware<Key extends string> =
 type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
 
 /**
- * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake of a Layer stands in the type of
- * the function's argument, because the Layer is no type parameter of its own.
+ * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake about a Layer stands in the
+ * argument type of the function that takes the Layer, because no type parameter stands for the Layer.
  */
 export type LeftUnprovided<Needed, Given> = [Needed] extends [Given] ? unknown : Unprovided<Exclude<Needed, Given>>
 type Unprovided<R> = Wrong<
@@ -72,7 +73,7 @@ type Unprovided<R> = Wrong<
   never
 >
 
-/** The sentences for a value that stands in the place of a call of another kind. */
+/** The sentences about a value that stands where a call of another kind is expected. */
 interface OfKind {
   readonly actor: {
     readonly call: "is a call. Run it with Actor.runInActor"

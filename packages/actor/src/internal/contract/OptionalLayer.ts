@@ -6,9 +6,9 @@
 import * as Layer from "effect/Layer"
 
 /**
- * A Layer with its defaults, and a function that gives the Layer with options.
+ * A value that is a Layer with default options, and also a function that returns the Layer with given options.
  *
- * Used as a Layer, the optional layer is one value, which a graph builds once, however often the graph contains it.
+ * An optional layer that is used as a Layer is one value, so a graph of Layers that contains it twice builds it once.
  * Each call of the optional layer as a function makes another Layer.
  *
  * @category models

@@ -17,11 +17,11 @@ const typeId = "~furrow/PayloadReceiver"
  * @since 0.1.0
  */
 export interface Refused {
-  /** The failure of a reader that has no receiver in force. */
+  /** The error with which a reader fails when no receiver is in force. */
   readonly error: PayloadInvalid
   /**
-   * The value that the peer sent, decoded as far as possible, or in its encoded form for an item that crosses in
-   * another form. The sent value is `None` when the bytes of the payload hold no list of items.
+   * The value that the peer sent, decoded as far as possible. An item that cannot be decoded is given in its encoded
+   * form. The sent value is `None` when the bytes of the payload hold no list of items.
    */
   readonly sent: Option.Option<unknown>
   /** The number of items in the refused payload: one, or all items of a chunk whose items cannot be told apart. */
@@ -41,7 +41,7 @@ export interface Decision<out Item, out Answer> extends PayloadReceiver<Item, An
 /**
  * The reader's rule for payloads that do not match their schema: one decision for all payloads, or a handler that
  * decides each payload (`make`). `Item` is the type of an item that replaces a payload, and `Answer` the type of a
- * message to its sender.
+ * message to the sender of a payload.
  *
  * @category models
  * @since 0.1.0
@@ -129,10 +129,10 @@ export const drop: Decision<never, never> = decision({ _tag: "Drop" })
 export const repair = <const Item>(item: Item): Decision<Item, never> => decision({ _tag: "Repair", item })
 
 /**
- * Sends the given message back to the sender of a refused payload in a dialog, and the reader goes on. A reader never
- * waits for its answer to leave: an answer without credit is kept until the sender grants credit. With 64 unsent
- * answers the reader fails with the payload's `PayloadInvalid`, and with the error of `send` if an answer cannot be
- * sent.
+ * Sends the given message back to the sender of a refused payload in a dialog, and the reader goes on. A reader does
+ * not wait until its answer has left: an answer without credit is kept until the sender of the payload grants credit.
+ * The reader fails with the payload's `PayloadInvalid` when 64 answers are unsent, and with the error of `send` when an
+ * answer cannot be sent.
  *
  * @example
  * ```ts
@@ -151,8 +151,8 @@ export const answer = <const Answer>(message: Answer): Decision<never, Answer> =
 
 /**
  * Cancels the dialog or stream of a refused payload with the given reason, in the name of the reading actor. A reader
- * that cancels fails with this actor's own `ContextCancelled` when the other side has ended, or the bound of the cancel
- * has passed.
+ * that cancels fails with its own actor's `ContextCancelled` once the peer has ended its side, or the bound of the
+ * cancel has passed.
  *
  * @example
  * ```ts
@@ -174,7 +174,7 @@ export const cancel = (reason: string): Decision<never, never> => decision({ _ta
  * the decision. A handler that dies fails the reader in whose fiber it runs; an interrupted handler leaves the payload
  * to the next reader.
  *
- * The handler of a receiver must not read the stream about which it decides: a read of its own stream dies, because the
+ * The handler of a receiver must not read the stream about which it decides: a read of this stream dies, because the
  * handler would wait for itself.
  *
  * @example

@@ -45,18 +45,18 @@ export type RequestPayload = readonly [
 /** The answer of a call; empty when the caller discards the answer. */
 export type Answer = readonly [] | readonly [value: unknown]
 
-/** The reasons for which an actor ends a request without an answer. */
+/** The ways in which an actor ends a request without an answer. */
 export type Failure =
-  /** The reason for a failed request, whose client fails with the given Cause. */
+  /** The request failed, and its client fails with the given Cause. */
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
-  /** The reason for a request that failed with an error which its schemas do not declare. */
+  /** The request failed with an error that the schemas of its procedure do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** The reason for a request whose session belongs to another caller, so no part of the request has run. */
+  /** The session of the request belongs to another caller, so no part of the request has run. */
   | { readonly _tag: "RpcNoSession" }
 
 /**
- * The dialog of one client of an RpcGroup, open as long as the client lives. The first value of this dialog is the
- * client's number.
+ * The dialog of one client of an RpcGroup, open as long as the client lives. The first value of a client's dialog is
+ * the number of the client.
  */
 export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc/session", { started: Schema.Int })
 
@@ -77,7 +77,7 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   Endpoint.refuse(_tag, "error", errorSchema)
   const payload = Schema.Tuple([
     // The number of a session is not checked by a schema, because the check would cost more than all other parts of the
-    // payload. A wrong number of a session names no session.
+    // payload. A request with a wrong number is refused, because no session has this number.
     Schema.Number,
     payloadSchema as Endpoint.Wire,
     Schema.Record(Schema.String, Schema.String),

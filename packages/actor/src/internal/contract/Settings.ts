@@ -28,8 +28,8 @@ export type SettingsSchema = Endpoint.Fields | (Endpoint.Wire & { readonly Type:
 export type SettingsInput<C> = Endpoint.SchemaOf<C> extends infer S extends Schema.Top ? S["~type.make.in"] : never
 
 /**
- * The option that carries the settings of a Service: absent without settings, and optional when every setting has a
- * default. Only the type of the Service decides which settings its start takes.
+ * The option that carries the settings of a Service: absent for a Service without settings, and optional when every
+ * setting has a default. Only the type of the Service decides which settings its start takes.
  *
  * @category type-level
  * @since 0.1.0

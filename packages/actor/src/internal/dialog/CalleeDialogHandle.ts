@@ -34,7 +34,7 @@ export interface CalleeDialogOptions {
     readonly started: () => void
     readonly stop: () => void
     readonly interrupt: (cancellation: Cancellation) => void
-    /** Ends the handler with the given failure, whatever its code makes of the interruption. */
+    /** Ends the handler with the given failure, even if the handler's code catches the interruption. */
     readonly failWith: (error: unknown) => void
     /** True once the callee has ended its half of the dialog. */
     readonly isStopped: () => boolean

@@ -4,9 +4,9 @@
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
  * The body of a dialog is raced with the callee: a failure of the callee interrupts the body, and becomes the failure
- * of `open`. The caller of a body that has returned drops unread items, and waits for the callee. A body that fails or
- * is interrupted cancels the callee and waits for its last word. An acknowledged cancel that the body itself asked for
- * does not fail the dialog; every other cancel fails `open`.
+ * of `open`. When the body of a dialog has returned, the caller drops unread items, and waits for the callee's result.
+ * A body that fails or is interrupted cancels the callee and waits for its last word. An acknowledged cancel that the
+ * body itself asked for does not fail the dialog; every other cancel fails `open`.
  *
  * @since 0.1.0
  */
@@ -72,7 +72,7 @@ class OpenDialog {
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
   private bodyExit: Exit.Exit<unknown, unknown> | undefined
   /**
-   * The Deferred that wakes the body: it fails after a failure of the far end, or after a cancel from outside the body.
+   * The Deferred that wakes the body: it fails after a failure of the callee, or after a cancel from outside the body.
    */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
@@ -119,8 +119,8 @@ class OpenDialog {
   }
 
   /**
-   * Runs the body of the dialog, and marks its code as inside this dialog. The exit of the body is kept, because the
-   * race with the callee may replace this exit.
+   * Runs the body of the dialog; inside the body, `Dialog.current` gives this dialog. The exit of the body is kept,
+   * because the race with the callee may replace this exit.
    */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
@@ -173,8 +173,8 @@ class OpenDialog {
   })
 
   /**
-   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. The cancel of a dialog
-   * fails with the failure of the far finalizers.
+   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. If far finalizers
+   * fail, the cancel of a dialog fails with their failure.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -447,8 +447,8 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
   )
 
 /**
- * Opens a dialog without a body. A dialog without a body is cancelled when its Scope closes, and a failure of the far
- * end wakes no fiber.
+ * Opens a dialog without a body. A dialog without a body is cancelled when its Scope closes, and a failure of its
+ * callee wakes no fiber.
  */
 export const openScoped = (
   opening: Opening

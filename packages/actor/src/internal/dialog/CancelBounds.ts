@@ -70,7 +70,7 @@ class CancelBounds {
 const all = new WeakMap<PeerChannel, Map<Clock.Clock, CancelBounds>>()
 
 /**
- * Calls `callback` after a number of milliseconds on the clock of the fiber; the returned function prevents the call.
+ * Calls `elapsed` after a number of milliseconds on the Clock of the context; the returned function prevents the call.
  */
 export const within = (
   channel: PeerChannel,

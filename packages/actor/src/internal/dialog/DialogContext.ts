@@ -44,8 +44,8 @@ export interface DialogContext {
 }
 
 /**
- * The dialog of a running handler. Calls made inside a handler find in the handler's dialog who cancelled the handler,
- * so that the author of a cancel survives the hop.
+ * The dialog of a running handler. A call inside a cancelled handler finds the author of the cancel in the handler's
+ * dialog, and is cancelled in the name of this author.
  */
 export interface RunningHandler {
   cancellation: Cancellation | undefined
@@ -53,7 +53,7 @@ export interface RunningHandler {
 }
 
 /**
- * The dialog to which the current work belongs, on either side.
+ * The dialog to which the current work belongs, as the work of its caller or of its callee.
  *
  * @category models
  * @since 0.1.0
@@ -62,7 +62,7 @@ export interface DialogInfo {
   readonly side: "caller" | "callee"
   readonly endpoint: string
   readonly peer: ActorId
-  /** A number that distinguishes dialogs of one name. */
+  /** A number that distinguishes dialogs of the same endpoint. */
   readonly id: number
 }
 
@@ -85,8 +85,8 @@ export const CurrentDialog: Context.Reference<RunningHandler | undefined> = Cont
 )
 
 /**
- * The dialog to which the current work belongs, on either side; none outside a dialog. For the handler of a call or a
- * stream, this call or stream counts as the dialog.
+ * The dialog to which the current work belongs, as the work of its caller or of its callee; none outside a dialog. For
+ * the handler of a call or a stream, this call or stream counts as the dialog.
  *
  * @example
  * ```ts
@@ -124,8 +124,8 @@ export const Deadline: Context.Reference<number | undefined> = Context.Reference
 )
 
 /**
- * Drops from a context the values that belong to one call or to the fiber of a start. The actor that is started gets
- * only the remaining values, because each later call brings the dropped values itself.
+ * Drops from a context the values that belong to one call or to the fiber of a start. The dropped values do not cross
+ * to a started actor, because each call to the started actor brings values of its own.
  */
 export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
   CurrentDialog,
@@ -204,7 +204,10 @@ export const metaOf = (
   }
 }
 
-/** The data for the span of the last call, which are kept because a program makes many calls in one span. */
+/**
+ * The trace data of the last call's span, which are kept for the next call, because a program makes many calls in one
+ * span.
+ */
 let traced: Meta & { readonly trace: NonNullable<Meta["trace"]> } = { trace: ["", "", false] }
 
 const traceOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): Meta => {

@@ -61,7 +61,9 @@ export interface Relayed {
   readonly address: (endpoint: string) => string
 }
 
-/** The prefix of the endpoints of a used Service on the connection between a child and its parent. */
+/**
+ * The prefix of the names that the endpoints of a used Service have on the connection between a child and its parent.
+ */
 export const relayPrefix = (key: string): string => `${key}/`
 
 /** The decoded payload of a call, or the refusal that answers the call. */
@@ -127,8 +129,8 @@ export class Dispatcher {
   }
 
   /**
-   * Decodes the payload of a call, or returns the reason why the call is refused. A contract that has no codecs refuses
-   * every call.
+   * Decodes the payload of a call, or returns the reason why the call is refused. Every call of an endpoint is refused
+   * if the endpoint's contract has no codecs.
    */
   private accept(start: Message.Start, handler: Handler | undefined): Accepted {
     try {

@@ -129,8 +129,8 @@ const defectOf = (
   others: ReadonlyArray<Protocol.Boxed>,
   ending: boolean
 ): Protocol.Failure => {
-  // A cancellation that came from another actor keeps its author on every hop, and its `ending` is about the actor that
-  // this cancellation names.
+  // A cancellation that came from another actor keeps its author on every hop. The flag `ending` of a cancellation says
+  // whether the actor that the cancellation names is ending.
   if (isA(defect, ContextCancelled)) {
     const { actor, by, reason } = defect
     return { _tag: "Cancelled", by, reason, actor, path: [self], others, ending: defect.ending }
@@ -176,7 +176,8 @@ export const toEffect = (
 
 /**
  * True when the last word of a cancelled stream is a failure that came before the cancel, because the producer had run
- * ahead of its reader. The `ending` of the failure tells that its actor was ending.
+ * ahead of its reader. `ranAhead` is false for a failure with the flag `ending`, because such a failure comes from the
+ * end of the whole actor.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false
@@ -228,7 +229,7 @@ const fail = (error: unknown, others: ReadonlyArray<Protocol.Boxed>): Effect.Eff
     ? Effect.fail(error)
     : Effect.failCause(Cause.annotate(Cause.fail(error), Context.make(OtherFailures, others) as Context.Context<never>))
 
-/** The `ActorError` of a failure that is not the endpoint's own error. */
+/** The `ActorError` that a caller gets for a failure which is not the endpoint's own error. */
 const toActorError = (
   failure: Exclude<Protocol.Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
   endpoint: string,

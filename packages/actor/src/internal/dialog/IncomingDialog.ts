@@ -1,7 +1,8 @@
 /**
  * The callee's side of a dialog: runs its handler in a fiber of its own, and carries out what `Dialog.calleeStep`
  * decides. The handler's exit becomes the last word; a cancel by the caller, or the loss of the caller, interrupts the
- * handler with its author and reason. A failure that no caller can read becomes an event and an Error log.
+ * handler, whose interruption carries an author and a reason. A failure that no caller can read becomes an event and an
+ * Error log.
  *
  * @since 0.1.0
  */
@@ -337,8 +338,8 @@ export class IncomingDialog implements CalleePort {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const thrown of raisedIn(exit.cause)) {
-      // A value of the handler that breaks its contract, and whose error the handler did not catch, is a
-      // `PayloadInvalid` for the caller as well.
+      // If a value of the handler breaks the contract, and the handler does not catch the error, the caller gets a
+      // `PayloadInvalid` as well.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
@@ -349,7 +350,10 @@ export class IncomingDialog implements CalleePort {
 const withoutInterrupts = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt"))
 
-/** Adds to a failure of the runtime the failures of the handler's finalizers that ran after it. */
+/**
+ * Adds to a failure of the runtime the failures of the handler's finalizers, which ran after the failure of the
+ * runtime.
+ */
 const withCleanup = (
   failure: Exit.Failure<unknown, unknown>,
   exit: Exit.Exit<unknown, unknown>

@@ -84,8 +84,8 @@ export const outcome = (
 }
 
 /**
- * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that crossed the
- * cancel. Returns `undefined` when the callee answered the cancel without a failure.
+ * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that the callee had
+ * sent before the cancel reached it. Returns `undefined` when the callee answered the cancel without a failure.
  */
 export const cleanupFailure = (
   settled: Settled,

@@ -5,8 +5,8 @@
  *
  * An interrupted caller sends one Cancel and waits for the callee's last word: the caller resumes when the far
  * finalizers have run, or the bound of the cancel has passed. A dialog whose cancel has passed its bound is listed as
- * stuck, and the owner of the actor continues with the shutdown ladder. A far finalizer that failed is part of the
- * caller's cause.
+ * stuck, and the owner of the actor continues with the shutdown ladder. The failure of a far finalizer is part of the
+ * cause with which the caller fails.
  *
  * A call is checked and encoded before its dialog is registered, so that no step between the registration and the
  * `Start` can throw.
@@ -161,7 +161,8 @@ export class OutgoingDialog implements CallerPort {
   }
 
   /**
-   * Cancels the dialog. `byUs` is true if the opener asks for the cancel, and false if the runtime asks for the cancel.
+   * Cancels the dialog. `byUs` is true if the code that opened the dialog asks for the cancel, and false if the runtime
+   * asks for the cancel.
    */
   cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
     this.input({ _tag: "Cancel", cancellation, byUs })
@@ -244,16 +245,15 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The context of the opening fiber is read now, because a fiber that has ended has lost the loggers of its last
-    // work.
+    // The context of the opening fiber is read while the fiber still runs, because an ended fiber has lost the loggers
+    // of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // The code that registers the callback checks the state of the dialog again, because the fiber may have been
-      // preempted before.
+      // The dialog may have settled before this callback is registered, because the fiber may have been preempted.
       if (dialog.isSettled) return resume(Effect.void)
-      // The bound of the cancel runs outside the caller's fiber, which is being interrupted, so that a sleep in this
-      // fiber would end at once.
+      // The bound of the cancel is timed outside the caller's fiber, because a sleep in this interrupted fiber would
+      // end at once.
       const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
@@ -284,8 +284,9 @@ const cancelAs = (
   })
 
 /**
- * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that arrived while the cancel was under
- * way: a caller does not fail with a late failure, because a local call has no late failures.
+ * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that the callee sent before the cancel
+ * reached it. The caller does not fail with a failure that came before the cancel, because an interrupted local call
+ * does not do so either.
  */
 const cleanupOf = (
   settled: Settled,
@@ -323,7 +324,7 @@ const endAndWait = (
     )
   })
 
-/** Checks and encodes a call, before its dialog is registered and before any word of it is sent. */
+/** Checks and encodes a call, before its dialog is registered and before any word of the dialog is sent. */
 export const prepare = (
   call: Call<AnyEndpoint>,
   channel: PeerChannel,
@@ -366,8 +367,8 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
   Effect.suspend(() => {
     const { writer } = channel
     if (writer.admitsStart) return begin
-    // A waiting caller resumes within the callback, so that its dialog has begun before the next waiting caller is
-    // asked.
+    // A waiting caller resumes inside the callback, so that its dialog has begun before the writer lets the next
+    // waiting caller resume.
     const turn = Effect.callback<void>((resume) => {
       // The caller asks the writer again whether a dialog may begin, because its fiber may have been preempted since
       // the first check.
@@ -425,7 +426,8 @@ const runNow = (
       settled: (settled) => {
         if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
         if (settled._tag === "Error") introduceAgain(settled.payload, endpoint, channel)
-        // The outcome of a call is decoded only for a fiber that reads it, which an interrupted caller does not do.
+        // The outcome of a call is decoded only when a fiber reads the outcome. An interrupted caller does not read the
+        // outcome of its call.
         resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
       }
     })

@@ -1,10 +1,10 @@
 /**
  * Passes the words of one dialog from one connection to another, unchanged except for the number of the dialog.
  *
- * An actor uses a relay to reach a Service that its parent runs in its own process. A relay does not decode payloads.
- * The credit of a relayed dialog comes from the far reader, so a slow reader slows the far writer. A relay passes on
- * the cancel of a dialog with its author, and the last word. The loss of one of a relay's two connections is reported
- * to the side at the other connection.
+ * An actor uses a relay to reach a Service that runs in the process of the actor's parent. A relay does not decode
+ * payloads. The credit of a relayed dialog comes from the reader at the other end of the relay, so a slow reader slows
+ * the writer down. A relay passes on the cancel of a dialog together with the cancel's author, and also the dialog's
+ * last word. The loss of one of a relay's two connections is reported to the actor at the other connection.
  *
  * @since 0.1.0
  */
@@ -95,7 +95,10 @@ class Relay {
   }
 }
 
-/** Passes on the dialog that `start` opens on `from`, as `endpoint` of the actor behind `to`. */
+/**
+ * Relays the dialog that the word `start` opens on the connection `from`; the dialog calls `endpoint` of the actor
+ * behind the connection `to`.
+ */
 export const relay = (
   from: PeerChannel,
   to: PeerChannel,

@@ -38,7 +38,7 @@ const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
 
 /**
  * The last context that `areRead` was asked about, and the answer, which are kept because most handlers of an actor
- * have one context.
+ * share one context.
  */
 let asked: Context.Context<never> | undefined
 let answer = false

@@ -1,11 +1,11 @@
 /**
- * The questions of an actor to the registrar of its tree: their contract, and a client for it. The root serves the
- * contract of the registrar like any endpoint of its own (`RegistrarService`). An actor whose parent is the root asks
- * the registrar over the connection to its parent. Any other actor asks the registrar over a connection that it dials
- * to the root.
+ * The questions of an actor to the registrar of its tree: the contract of these questions, and a client that asks them.
+ * The root serves the contract of the registrar like any endpoint of its own (`RegistrarService`). An actor whose
+ * parent is the root asks the registrar over the connection to its parent. Any other actor asks the registrar over a
+ * connection that it dials to the root.
  *
  * Parents register their children, because a parent knows when a child is ready and when it has ended. A parent learns
- * of the end of a child from the exit of its process, and not from a lease.
+ * of the end of a child from the exit of the child's process, and not from a lease.
  *
  * @since 0.1.0
  */
@@ -63,8 +63,8 @@ export const contract = {
 }
 
 /**
- * The registrar, in this process or far away: it takes the reports of parents about their children, and answers the
- * questions of all actors.
+ * The registrar of a tree, in this or another process. The registrar takes the reports of parents about their children,
+ * and answers the questions of all actors.
  *
  * @category models
  * @since 0.1.0
@@ -86,19 +86,19 @@ export interface Directory {
    */
   readonly gone: (uuid: string) => Effect.Effect<void>
   /**
-   * Reports that an actor was not where the registry says: the registrar checks whether the actor is gone, and then
-   * removes its entry.
+   * Reports that an actor was not where the registry says: the registrar removes the actor's entry if the actor is
+   * really gone.
    */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
   /**
-   * Lists the ready actors, the latest ready actor first. The caller of the list uses only the first `most` entries;
-   * the list may be longer.
+   * Lists the ready actors; the actor that became ready last comes first. The caller of `list` uses only the first
+   * `most` entries, but the returned list may be longer.
    */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
   /**
-   * Finds the root of another tree, and where it listens. `root` is absent, or returns `undefined`, when the root is
-   * not known.
+   * Finds the root of another tree, and where it listens. The function `root` is absent, or returns `undefined`, when
+   * the root of the other tree is not known.
    */
   readonly root?: ((uuid: string) => Effect.Effect<RootAddress | undefined>) | undefined
 }
@@ -138,7 +138,7 @@ export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piec
       )
   )
 
-/** Joins the pieces of changes that crossed to whole changes. */
+/** Joins pieces, in which changes of the registry crossed to this actor, into whole changes. */
 const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
   Stream.suspend(() => {
     let before: Array<Entry> = []

@@ -26,8 +26,8 @@ export interface DiscoveryTree {
   readonly root: Entry
   /**
    * The registrar of the tree for which the Discovery is opened. The registrar decides about the names of its tree, so
-   * a Discovery asks, follows or wraps the registrar. Parents and children do not know a name that was not claimed in
-   * the registrar. A Discovery also enters the actors of other trees into the registrar of its own tree.
+   * a Discovery asks, follows or wraps the registrar. The actors of a tree do not know a name that was not claimed in
+   * the registrar of their tree. A Discovery also enters the actors of other trees into the registrar of its own tree.
    */
   readonly registrar: TreeRegistrar
   /**

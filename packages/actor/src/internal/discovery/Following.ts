@@ -1,6 +1,6 @@
 /**
- * Follows the other trees of an engine: reads the list of the engine at each hint, and at least four times in each
- * lease, and tells the registrar of a tree or a tool.
+ * Follows the other trees of an engine, and reports their actors to the registrar of a tree, or to a tool. The engine's
+ * list is read at each hint, and at least four times in each lease.
  *
  * An outage of the engine leaves the list of actors unchanged. Every watcher of the registry gets a snapshot when the
  * engine answers again after an outage.
@@ -19,14 +19,14 @@ import type { TreeRegistrar } from "./RegistrarService.ts"
 import * as TreePages from "./TreePages.ts"
 
 /**
- * An engine, and the lease whose fractions are the delays between reads. A follower of an engine holds no key under its
- * lease.
+ * An engine, and a lease whose duration determines how often the engine's list is read. A follower of an engine holds
+ * no key under its lease.
  */
 type Service = Pick<Leases["Service"], "driver" | "lease">
 
 /**
- * The reader to which a follower reports. The registrar of a tree does not get its own actors from the follower; a tool
- * has no tree of its own.
+ * The reader to which a follower reports: the registrar of a tree, or a tool. The registrar of a tree does not get its
+ * own actors from the follower; a tool has no tree of its own.
  */
 export interface Reader {
   readonly root: Pick<Entry, "actor"> | undefined
@@ -64,7 +64,7 @@ export class Follower {
   private readonly leases: Service
   private readonly reach: TreePages.Reach
   private readonly reader: Reader
-  /** The followers of this reader whose engine does not answer. */
+  /** The followers whose engines do not answer, out of all followers that report to the same reader. */
   private readonly failing: Set<Follower>
 
   constructor(leases: Service, reach: TreePages.Reach, reader: Reader, failing: Set<Follower>) {

@@ -5,9 +5,9 @@
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
  *
- * The head of a tree makes the tree known, and the pages of the tree make its actors known. A page has to be read when
- * the head of its tree names a newer revision of the page than the revision that was read last. A tree without a head
- * has lost its lease, so all its actors are lost.
+ * The head that a tree publishes makes the tree known to other trees, and the pages of the tree make its actors known.
+ * A page has to be read when the head of its tree names a newer revision of the page than the revision that was read
+ * last. A tree whose head is missing at the engine has lost its lease, so all its actors are lost.
  *
  * @since 0.2.0
  */
@@ -37,7 +37,7 @@ export interface Seen {
 }
 
 export type Input =
-  /** The engine has listed all its trees, which are in `seen`. */
+  /** The engine has listed the keys of all its trees, and `seen` holds these keys. */
   | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
   /** A page was read; `page` is `undefined` when the key of the page is missing, or its value is no page. */
   | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
@@ -64,7 +64,7 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? HashMap.empty() })
-    // A head of a newer version cannot be read, so the previously known head of the tree stays.
+    // A head in the format of a newer version cannot be read, so the previously known head of the tree stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))

@@ -1,8 +1,8 @@
 /**
- * Ends connections between machines that neither side uses. One side of an idle connection asks for its end, and the
- * other side closes the connection if it does not use the connection either.
+ * Closes a connection to an actor on another computer when neither side uses the connection. One side of an idle
+ * connection asks for its end, and the other side closes the connection if it does not use the connection either.
  *
- * An idle connection that still has portals on this side is closed only while its peer can be found again.
+ * An idle connection with portals on this side is closed only if the peer's address can be found again.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PeersOptions } from "./Peers.ts"
 
-/** The functions of the actor's connections that the closing of idle connections needs. */
+/** The functions for the connections of an actor that are needed to close idle connections. */
 interface Connections {
   readonly connect: (ref: ActorRefData) => Effect.Effect<PeerChannel, ActorError>
   readonly isEnding: () => boolean
@@ -73,8 +73,8 @@ export class IdlePeers {
   }
 
   /**
-   * True for an idle connection that may be closed: a peer that this side has dialled must be found again at the next
-   * use.
+   * True for an idle connection that may be closed. An idle connection for which this side has asked may be closed only
+   * if the peer's address is still known.
    */
   private canRest({ parting: { succession } }: PeerChannel): Effect.Effect<boolean> {
     const { connect, idle } = this.timeouts
@@ -89,8 +89,8 @@ export class IdlePeers {
   }
 
   /**
-   * Keeps a retired connection until its peer has read the last word, and hangs up, because a cut could overtake the
-   * last word.
+   * Keeps a retired connection open until the peer has read this side's `Bye` and has hung up, because a cut could
+   * overtake the `Bye`.
    */
   leaveLast(channel: PeerChannel): void {
     const cut = () => {

@@ -37,14 +37,14 @@ import { Duplicate, HungUp, isDuplicate, isHungUp, refusalOf } from "./Greetings
 import { IdlePeers } from "./IdlePeers.ts"
 
 /**
- * The largest greeting of a stranger in bytes; real greetings have a few hundred. A dialler reads more bytes, because
- * its peer's first words follow the greeting at once.
+ * The largest greeting of a stranger in bytes; real greetings have a few hundred bytes. The limit on a stranger's
+ * greeting does not apply to a dialler, whose peer may send its first words together with its greeting.
  */
 const maxStrangerGreetingBytes = 16 * 1024
 
 /**
- * Milliseconds before a refused duplicate is dialled again: one of the two sides may not have noticed yet that their
- * older connection ended.
+ * The milliseconds before an actor dials again after its dial was refused as a duplicate. The peer may not have noticed
+ * yet that an earlier connection between the two actors has ended.
  */
 const duplicateRetryMillis = 50
 
@@ -68,8 +68,8 @@ export interface PeersOptions {
   /** The context of work that has no caller: it contains the clock and the timeouts. */
   readonly context: Context.Context<never>
   /**
-   * Finds the addresses of an actor. The question for the addresses goes over the tree, and makes the wanted actor
-   * listen.
+   * Finds the addresses of an actor. The question for the addresses goes from actor to actor through the tree, and
+   * makes the wanted actor listen.
    */
   readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
   /** The existing connection to this actor's parent or to one of its children. */
@@ -404,7 +404,7 @@ export class Peers {
       channel.onHandshake((result) => {
         done = true
         // A dialled connection is stored in the turn of the event loop in which its handshake ends, so that an
-        // interruption then finds the connection.
+        // interruption of the dial after this turn finds the connection.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -467,8 +467,8 @@ export class Peers {
   }
 
   /**
-   * Says `Bye` to every peer of the actor and closes all their connections. Dialogs of a peer that are still open end
-   * as the farewell of this actor says.
+   * Says `Bye` to every peer of the actor and closes all their connections. The farewell of this actor decides with
+   * which error the open dialogs of its peers end.
    */
   close(farewell?: Farewell): void {
     this.farewell = farewell ?? this.farewell
@@ -509,8 +509,8 @@ const quietly = (f: () => void): void => {
 const ending = "this actor is ending"
 
 /**
- * The authenticator of a connection. A proof is bound to its connection if the connection has a binding of its own, as
- * over TLS.
+ * The authenticator of a connection. The proof of a peer is bound to the connection if the transport gives the
+ * connection a `binding`, as TLS does.
  */
 export const authOf = ({ authenticator }: Network, connection: Connection): Authenticator | undefined => {
   const { binding } = connection

@@ -1,6 +1,6 @@
 /**
- * A probe asks which actor listens at an address; both sides of the probe prove themselves as other peers do. Calls to
- * the found actor use another connection than the probe.
+ * A probe asks which actor listens at an address; both sides of the probe prove that they know the secret of the tree,
+ * as other peers do. Calls to the found actor use another connection than the probe.
  *
  * @since 0.2.0
  */

@@ -3,14 +3,15 @@
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
- * Names are shared unless an actor claims a name alone: no other actor may have a name that an actor holds alone,
- * whichever of the two actors came first. A claim holds a name before the actor's process exists. Of two actors that
- * claim one name alone, only one is started. An actor that is starting is not listed. An actor whose parent is not
- * registered cannot be added, because its parent had ended before the report about the actor came.
+ * Names are shared unless an actor claims a name alone. An actor gets a name alone only if no other actor has the name,
+ * and no other actor can get the name afterwards. A claim holds a name for an actor before the actor's process exists.
+ * Of two actors that each claim the same name alone, only one is started. An actor that is starting is not listed. An
+ * actor whose parent is not registered cannot be added, because its parent had ended before the report about the actor
+ * came.
  *
- * Actors that play one role hold a unique name together, and one of these actors is listed. A transfer lists the new
- * player of a role in the step that unlists the old player, so the name is never free in between. The replaced player
- * of a role holds the name of the role until it is gone.
+ * Actors that play one role hold a unique name together, and only one of these actors is listed. A transfer lists the
+ * new player of a role in the step that unlists the old player, so the name is never free in between. The replaced
+ * player of a role holds the name of the role until this player is gone.
  *
  * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). A
  * claim ignores actors of other trees, because these hold no name in this registrar.
@@ -58,8 +59,8 @@ interface Held {
 }
 
 /**
- * A link in a block of actors that became ready, the latest actor first. A walk over the list skips links of actors
- * that are gone.
+ * A link in the linked list of a block: one actor that became ready, followed by the actors that became ready earlier.
+ * A walk over the links of a block skips actors that are gone.
  */
 interface Link {
   readonly uuid: string
@@ -87,9 +88,11 @@ const blockLinks = 512
 
 /** The listed actors, either of one name or of all names. */
 interface Listed {
-  /** One chain of blocks for each tier. */
+  /**
+   * One chain of blocks of listed actors for each tier: this tree, other trees of this host, and trees of other hosts.
+   */
   readonly chains: readonly [Block | undefined, Block | undefined, Block | undefined]
-  /** The number of actors that this list counts, because they are listed or hold a name. */
+  /** The number of actors that are in this list, or that hold a name without being listed. */
   readonly held: number
 }
 
@@ -114,10 +117,10 @@ export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
   /** A parent reports that a child is ready. The process number of an actor is known only when the actor is ready. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
-  /** A parent reports that a child is ready, and takes over the role of `from`, an actor that may be gone already. */
+  /** A parent reports that a child is ready and takes over the role of the actor `from`, which may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
-  /** An engine reports actors of other trees that the engine lists. */
+  /** An engine lists further actors of other trees. */
   | { readonly _tag: "Found"; readonly entries: ReadonlyArray<Entry>; readonly tier: 1 | 2 }
   /** An engine no longer lists the actors in `uuids`. */
   | { readonly _tag: "Lost"; readonly uuids: ReadonlyArray<string>; readonly why: "ended" | "stale" }
@@ -196,7 +199,7 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   }, nothing]
 }
 
-/** Lists an actor in front of all others of its tier. */
+/** Lists an actor in front of all other actors of its tier. */
 const inFront = <L extends Listed>(
   listed: L,
   { order, tier, uuid }: Pick<Held, "order" | "tier"> & { uuid: string }
@@ -422,15 +425,15 @@ function* linked(state: State, newest: Block | undefined): Generator<Held> {
 }
 
 /**
- * Walks over the ready actors of one name, or of all names: the walk gives actors of this tree first, and in each tier
- * the latest ready actor first.
+ * Walks over the ready actors of one name, or of all names: first those of this tree, then those of this host, then all
+ * others. Among actors of the same distance, the actor that became ready last comes first.
  */
 export function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
   const { chains } = name === undefined ? state.all : named(state, name)
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }
 
-/** The first `most` entries of a walk; with `own` only entries of this tree. */
+/** The first `most` entries that `walk` gives; with `own` only entries of actors of this tree. */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
   for (const entry of walk(state, name, own ? 1 : undefined)) {

@@ -1,6 +1,6 @@
 /**
- * The registrar of a tree, in its root. The service carries out what `Registrar.step` decides, tells the watchers, and
- * answers the questions of the tree.
+ * The registrar of a tree as a service of the tree's root. The service carries out what `Registrar.step` decides, tells
+ * the watchers of the registry, and answers the questions of the tree's actors.
  *
  * A watcher that reads slowly costs bounded memory: too many unread changes are replaced by a new snapshot.
  *
@@ -119,7 +119,7 @@ export interface TreeRegistrar extends Directory {
    * engines list stays listed until both engines have lost it.
    */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
-  /** Removes actors of other trees from the list. */
+  /** Removes actors of other trees from the registrar's list of actors. */
   readonly lost: (uuids: ReadonlyArray<string>, why: "ended" | "stale") => void
   /** Gives every watcher a new snapshot, because changes of other trees may have been missed. */
   readonly gap: () => void
@@ -242,8 +242,8 @@ export class RegistrarService implements Directory {
 }
 
 /**
- * The endpoints by which the tree asks a directory. Only a parent may report on its children, and the tree's own
- * registrar knows the parent, whichever directory a program uses.
+ * The endpoints by which the actors of a tree ask the directory in their root. Only a parent may report on its
+ * children, and the tree's own registrar knows which actor is the parent, whichever directory a program uses.
  */
 export const serveDirectory = (
   registrar: RegistrarService,

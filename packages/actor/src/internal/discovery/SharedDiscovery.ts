@@ -49,14 +49,17 @@ export interface SharedOptions {
   readonly ttl?: Duration.Input | undefined
   /**
    * The host of this tree; actors with `listed: "host"` are seen only by trees of the same host. The default host of a
-   * tree is the name of the machine.
+   * tree is the name of the computer on which its root runs.
    */
   readonly host?: string | undefined
 }
 
 type Service = Leases["Service"]
 
-/** The key under which a Discovery finds the engines of the Discoverys that wrap it for the same tree. */
+/**
+ * The key of a `DiscoveryTree` under which a Discovery finds the engines that the outer Discoverys of the same tree
+ * use.
+ */
 const above = Symbol("engines above")
 
 interface Stacked extends DiscoveryTree {
@@ -78,7 +81,7 @@ const batchMillis = 20
 /** The number of changes that are handled in one turn of the event loop. */
 const changesAtOnce = 128
 
-/** The limits of one turn of the event loop: 4096 entries, and 64 pages. */
+/** The limits of the work in one turn of the event loop: 4096 entries, and 64 pages. */
 const entriesAtOnce = 4_096
 const pagesAtOnce = 64
 
@@ -127,7 +130,9 @@ class Publisher {
     })
   }
 
-  /** Sends the changes that the engine does not hold yet; false if the engine did not accept them. */
+  /**
+   * Sends the changes of this tree that the engine does not hold yet; false if the engine did not accept the changes.
+   */
   private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
     if (!this.isNeeded) return true
     const { host, root, tree } = this.tree
@@ -151,8 +156,8 @@ class Publisher {
   })
 
   /**
-   * Handles a key of this tree that another lease holds. An earlier lease of this tree may hold the key for a while; a
-   * lease that holds the key longer belongs to another Discovery.
+   * Handles a key of this tree that another lease holds. An earlier lease of this tree may hold a key until that lease
+   * expires. A lease that holds a key of this tree for more than the duration of a lease belongs to another Discovery.
    */
   private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const now = yield* Clock.currentTimeMillis
@@ -298,7 +303,7 @@ const share = (
       Effect.flatMap(below.root?.(uuid) ?? Effect.undefined, (known) => {
         if (known !== undefined) return Effect.succeed(known)
         const followed = followers.map((follower) => follower.root(uuid)).find((root) => root !== undefined)
-        // A reference to an actor may arrive before the news of its tree, so the engine is asked for the root of that
+        // A reference may name an actor of a tree that is not known yet, so the engine is asked for the root of that
         // tree.
         return followed !== undefined ? Effect.succeed(followed) : Following.lookUp(leases, reaches, uuid)
       })
@@ -320,9 +325,9 @@ const share = (
  * actors of the other trees. Programs that find each other's actors need one engine, one secret (`credentials`), and a
  * transport by which they reach each other.
  *
- * An outage of the engine delays no start and empties no list. A tree that has died is listed until its lease ends.
- * Only `unique: true` asks the engine: a start fails with `NameTaken` when an actor of another tree has the name, and
- * with `ActorUnreachable` when the engine does not answer.
+ * An outage of the engine delays no start of an actor, and removes no actor from a list. A tree that has died is listed
+ * until its lease ends. Only a start with `unique: true` asks the engine: the start fails with `NameTaken` when an
+ * actor of another tree has the name, and with `ActorUnreachable` when the engine does not answer.
  *
  * `layerShared` wraps the Discovery of the context, by default `Discovery.layerTree`, so that several engines can list
  * a tree. A tree uses each engine once: a second Discovery over the same engine fails with `RuntimeLayerError`.

@@ -85,7 +85,7 @@ const drop = (draft: Draft, uuid: string): void => {
 /** A change of the registry that concerns one entry. */
 export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
 
-/** Returns the changes that end those entries of a page which a snapshot does not hold any more. */
+/** Returns the changes that remove from a page the entries which a snapshot of the registry does not hold any more. */
 export const ended = ({ entries }: Page, there: ReadonlySet<string>): ReadonlyArray<One> =>
   Array.from(entries.values()).filter(({ actor }) => !there.has(actor.uuid))
     .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)

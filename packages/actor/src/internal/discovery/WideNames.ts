@@ -1,9 +1,10 @@
 /**
  * The names that actors of this tree hold alone among all trees. Each name that the tree holds alone is a key under the
- * tree's lease, and is held as long as one of its actors lives.
+ * tree's lease, and is held as long as an actor of the tree with this name lives.
  *
  * A name may be lost while the engine is out of reach: its actor lives on, and another tree may take the name. The
- * engine is asked for a lost name until it grants the name; the name's actor is not published meanwhile.
+ * engine is asked for a lost name until the engine grants the name, and the actor with this name is not published
+ * before.
  *
  * @since 0.2.0
  */
@@ -32,7 +33,7 @@ const holderJson = Schema.fromJsonString(ActorId)
 const encodeHolder = Schema.encodeSync(holderJson)
 const decodeHolder = Schema.decodeUnknownOption(holderJson)
 
-/** The text for a program that gives one engine to two Discoverys of a tree. */
+/** The error text for a program that gives one engine to two Discoverys of a tree. */
 export const twice = "two Discovery.layerShared of this program stand over one engine: give each an engine of its own"
 
 /** The milliseconds for which the end of an actor waits until its name is free at the engine. */
@@ -86,7 +87,7 @@ export class WideNames {
             if (by?.uuid === actor.uuid) return yield* heldTwice(actor.name)
             return yield* new NameTaken({ wanted: actor.name, actor: by ?? actor })
           }
-          // The engine may have granted a name although its answer failed, so the key of the name is given back.
+          // The engine may have granted a name although no answer came, so the key of the name is given back.
           yield* this.leave(key)
           return yield* unknown(actor.name)
         })
@@ -95,8 +96,8 @@ export class WideNames {
   }
 
   /**
-   * Asks the engine for a key under the tree's lease. If the lease has expired, a new lease begins and the engine is
-   * asked a second time.
+   * Asks the engine for a key under the tree's lease. If the tree's lease has expired, a new lease begins, and the
+   * engine is asked for the key a second time.
    */
   private ask(
     key: string,

@@ -104,9 +104,9 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * The schema of the ways to lose an actor: its process exited, a signal killed it (`Killed`: a signal of its owner), it
- * ran out of memory, its connection closed, or it fell silent. `Silent` has the `millis` without a sign of life, over a
- * connection that can be cut without an end.
+ * The schema of the ways to lose an actor: exit of its process, a signal (`Killed`: from the owner), full memory, a
+ * closed connection, silence. `Silent` says for how many `millis` no sign of life came over a connection that can be
+ * lost without notice.
  *
  * @example
  * ```ts
@@ -452,8 +452,8 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
 }
 
 /**
- * A stream overran its reader: the reader opened the dialog with `overflow: "error"`, and more items than its window
- * arrived unread.
+ * A stream overran its reader: the reader opened the dialog with `overflow: "error"`, and more items than the reader's
+ * window allows arrived unread.
  *
  * @example
  * ```ts
@@ -504,7 +504,7 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 }
 
 /**
- * The connection is closed, or one stream of the dialog that this error names.
+ * The connection to `actor` is closed, or one direction of the dialog that this error names has ended.
  *
  * - `side: "local"` says that this side closed the connection or the stream, such as by `end` of the stream.
  * - `side: "peer"` says that the other actor has ended, or has ended its side of the dialog.
@@ -537,8 +537,8 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
 }
 
 /**
- * The other actor died of a defect, or of an error without a schema, which arrives as boxed text. `cause` shows the
- * stack of the other actor.
+ * Work in another actor failed with a defect, or with an error without a schema, which arrives as boxed text. `cause`
+ * shows the stack that the error has in the other actor.
  *
  * `boxed.origin` is the actor in which the error happened, and `boxed.path` lists the actors that passed it on.
  * `others` holds the errors that happened together with the first error.

@@ -161,7 +161,7 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
       left = budget.text
     }
   } catch {
-    // The keys of the error cannot be read, so no property is kept.
+    // The keys of the error cannot be read, so no property of the error is kept.
   }
   return kept
 }

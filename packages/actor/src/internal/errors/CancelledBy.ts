@@ -2,7 +2,7 @@
  * The author and the reason of a cancel, as an annotation on the interruption of a fiber.
  *
  * Effect's own interruptors are fiber numbers, which mean nothing in another process. A cancel by another actor
- * therefore annotates the interruption of the far fiber, whose finalizers read the annotation from their `Exit`.
+ * annotates the interruption of the far fiber; the fiber's finalizers read the annotation from their `Exit`.
  *
  * @since 0.1.0
  */
@@ -13,8 +13,8 @@ import type * as Option from "effect/Option"
 
 /**
  * The annotation on an interruption that another actor's cancel causes. `by` is the actor that asked first for the
- * cancel, `reason` its reason in words, and `deadline` the milliseconds that finalizers have. `cancelledBy` reads this
- * annotation from a cause.
+ * cancel, `reason` its reason in words, and `deadline` the milliseconds that finalizers have. `cancelledBy` reads the
+ * annotation `CancelledBy` from a cause.
  *
  * @example
  * ```ts
@@ -28,8 +28,8 @@ import type * as Option from "effect/Option"
 export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@furrow/actor/CancelledBy") {}
 
 /**
- * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. The result of `cancelledBy` is
- * none when the work was interrupted in its own actor, or was not interrupted.
+ * Reads from the cause of interrupted work which actor cancelled the work and why, for example in a finalizer. The
+ * result of `cancelledBy` is none when the work was interrupted in its own actor, or was not interrupted.
  *
  * @example
  * ```ts

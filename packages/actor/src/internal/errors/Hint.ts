@@ -1,5 +1,5 @@
 /**
- * The death of an actor, classified for a program and described for a reader: its kind, and what the user can do next.
+ * The death of an actor, with its kind for programs, and with a description and advice for people.
  *
  * @since 0.2.0
  */
@@ -62,8 +62,8 @@ export type Hint = typeof Hint.Type
 /**
  * A call that an actor served when it died: the endpoint, its caller as `name@pid`, and how long it had run (`millis`).
  *
- * `recorded` is true when the actor itself had written the call down. `recorded` is false when only the parent knows of
- * the call, which the actor may not have begun.
+ * `recorded` is true when the actor itself had written the call into its record. `recorded` is false when only the
+ * parent knows of the call, which the actor may not have begun.
  *
  * @example
  * ```ts

@@ -13,7 +13,7 @@ import type { ActorError } from "./ActorError.ts"
  * `child` is the child at which the roll failed, and `why` is the reason of the failure. The reason `"start"` says that
  * the replacing actor did not start, and `error` says why. The reason `"busy"` says that another roll is replacing this
  * child, and `"unknown"` that no child of this name exists. The reason `"closed"` says that the supervisor has ended,
- * or is ending. `replaced` lists the children that the roll has replaced before, also the children of other
+ * or is ending. `replaced` lists the children that the roll replaced before it failed, including children of other
  * supervisors. A roll that is refused (`"busy"`, `"unknown"`) has replaced no child of its supervisor.
  *
  * @example

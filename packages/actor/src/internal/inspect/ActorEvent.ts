@@ -29,8 +29,8 @@ export type ActorEvent =
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
   /**
-   * A fiber failed that a layer, `build` or the main of the actor had forked into its Scope, or a child reported such a
-   * fiber.
+   * A fiber failed that a layer, `build` or `main` of the actor had forked into the actor's Scope, or a child reported
+   * such a failure.
    */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
@@ -83,7 +83,7 @@ export type ActorEvent =
   }
   /**
    * An actor that a roll has replaced is stopped. `open` is the number of the replaced actor's calls that were still
-   * open at the bound of the roll.
+   * open when the roll's time `drain` had passed.
    */
   | {
     readonly _tag: "ActorDrained"
@@ -93,8 +93,8 @@ export type ActorEvent =
   }
   | { readonly _tag: "StandbyReady"; readonly child: string; readonly incarnation: number }
   /**
-   * A standby died, did not start, or could not follow the actor in front of it. The supervisor starts another standby
-   * after a delay.
+   * A standby died, did not start, or ended because the effect of its `warm` failed. The supervisor starts another
+   * standby after a delay.
    */
   | { readonly _tag: "StandbyEnded"; readonly child: string; readonly exit: ActorExit }
   /** A supervisor in this actor has seen more deaths than it allows, and stops its children. */

@@ -71,7 +71,7 @@ export interface ChannelInspection {
   readonly full: boolean
   /** The number of dialogs that were cancelled and have not ended within the bound of their cancel. */
   readonly stuck: number
-  /** The number of answers that the peer has not read. */
+  /** The number of answers to the peer that the peer has not read. */
   readonly unread: number
   readonly dialogs: ReadonlyArray<DialogInspection>
   /** The number of the connection's dialogs that are not listed, because the connection has too many dialogs. */
@@ -167,7 +167,7 @@ export interface FiberInspection {
   readonly within: DialogPlace | null
   /** The numbers of the fibers that this fiber has forked. */
   readonly children: ReadonlyArray<number>
-  /** True when the Scope of the fiber's work holds a resource: a fiber that is not listed may work for the resource. */
+  /** True when the Scope in which the fiber works holds a resource, for which a fiber that is not listed may work. */
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection
@@ -278,7 +278,7 @@ export interface ActorInspection {
   readonly observe: Observe
   /** True while the inspected actor is being ended. */
   readonly ending: boolean
-  /** True while a main runs in the actor. The main of a root is the program. */
+  /** True while the `main` of the actor runs. In a root, the root's program counts as the `main`. */
   readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>

@@ -18,7 +18,7 @@ export interface Metered {
   readonly pools: Iterable<readonly [inspect: () => PoolInspection, name: string]>
 }
 
-/** The readers of an actor's numbers, which ambient Layers have registered. */
+/** The functions that read an actor's numbers, as ambient Layers have registered them. */
 export const MeterReaders: Context.Reference<ReadonlyArray<(metered: Metered) => void>> = Context.Reference<
   ReadonlyArray<(metered: Metered) => void>
 >("@furrow/actor/MeterReaders", { defaultValue: () => [] })

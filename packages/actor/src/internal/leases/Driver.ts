@@ -58,7 +58,8 @@ export type Created =
   | { readonly _tag: "Expired" }
 
 /**
- * One page of the keys, in their order. `next` is the position of the following page, and is absent on the last page.
+ * One page of an engine's keys, in the order of the keys. `next` is the position of the following page, and is absent
+ * on the last page.
  *
  * @category models
  * @since 0.2.0
@@ -125,8 +126,8 @@ export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
   /** Lists the keys that begin with `prefix`, in their order, from the first key behind `after`. */
   readonly list: (prefix: string, after?: string) => Asked<Page>
   /**
-   * Hints that keys with the given prefix may have changed. An engine may give too many hints and may lose hints,
-   * because a hint only makes its reader look at the keys.
+   * Gives a hint whenever keys with the given prefix may have changed. An engine may give too many hints and may lose
+   * hints, because a hint only makes its reader look at the keys.
    */
   readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
 }>()("@furrow/actor/DiscoveryDriver") {}

@@ -1,6 +1,6 @@
 /**
- * The keys and leases of an engine as one value, which pure functions change. The time of each change is an input of
- * the function, in milliseconds.
+ * The keys and leases of an engine as one value, which pure functions change. The time of a change is an input of the
+ * function that makes the change, in milliseconds.
  *
  * @since 0.2.0
  */
@@ -55,8 +55,8 @@ export const saveKey = (keys: Keys, key: string): string | undefined => {
 
 /**
  * Reads a saved state, and keys that were saved by themselves; `changed` names the saved keys that are free by now. If
- * the engine's clock has begun again since the state was saved, only the tokens are kept. A text that is neither a
- * state nor a key throws.
+ * the engine's clock has begun again since the state was saved, only the tokens are kept. `restore` throws for a text
+ * that is neither a state nor a key.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)
@@ -72,7 +72,7 @@ export const restore = (text: string | undefined, now: number, apart: Iterable<s
   return { ...expire({ last, leases: known, held: kept, changed }, now), changed }
 }
 
-/** Returns the keys that a drop of expired leases has changed; none where the drop changed nothing. */
+/** Returns the keys that `expire` has changed; none when no lease had expired. */
 const expiredIn = (before: Keys, keys: Keys): ReadonlyArray<string> => keys === before ? unchanged : keys.changed
 
 /** Drops the leases that have expired, with their keys. */
@@ -125,7 +125,7 @@ export const pageSize = 1_000
 
 const inOrder = (a: Held, b: Held): number => a.key < b.key ? -1 : 1
 
-/** Lists a page of the keys with a prefix. `list` sorts only the keys that may stand on the page. */
+/** Lists a page of the keys with a prefix. `list` sorts only the keys that may stand on the wanted page. */
 export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
   let found: Array<Held> = []
   let last: string | undefined

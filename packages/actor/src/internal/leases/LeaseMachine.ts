@@ -5,8 +5,8 @@
  *                     |--Renewed, but the engine had forgotten it--> Held (Fence, then Restore)
  *
  * The time is an input of the lease's machine, in milliseconds of a clock that no change of the wall clock moves. A
- * renewal counts from the moment before it was sent, because the engine cannot have begun to count earlier. A holder
- * stops its work a quarter of the lease's duration before another process can take over.
+ * renewal counts from the moment before it was sent, because the engine begins to count the time of the lease only
+ * afterwards. A holder stops its work a quarter of the lease's duration before another process can take over.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Tick"; readonly now: number }
-  /** Says that time has passed, like `Tick`, but causes no renewal of the lease. */
+  /** An input that says, like `Tick`, that time has passed, but that causes no renewal of the lease. */
   | { readonly _tag: "Look"; readonly now: number }
   /**
    * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new lease has

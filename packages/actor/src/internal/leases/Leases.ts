@@ -53,8 +53,8 @@ export class Leases extends Context.Service<Leases, {
   /** Waits until the lease is held, and returns the number of the lease, which changes whenever the lease is lost. */
   readonly held: Effect.Effect<number>
   /**
-   * Ends when work that began under the lease's number `epoch` must stop: at the latest three quarters of the lease
-   * after its last renewal.
+   * Waits until work that began under the lease's number `epoch` must stop, at the latest three quarters of the lease's
+   * duration after its last renewal.
    */
   readonly fenced: (epoch: number) => Effect.Effect<void>
   /** Asks the engine for a key; returns `undefined` when the engine does not answer within a quarter of the lease. */

@@ -55,7 +55,7 @@ export interface DriverOptions {
 
 /**
  * Makes an engine that lives in this process until the Scope closes. With `save` and `restored` another process
- * continues with the state in which this process has ended.
+ * continues with the state that the engine had at the end of this process.
  *
  * @example
  * ```ts
@@ -126,8 +126,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
   })
 
 /**
- * The milliseconds after which the sweep of expired leases looks again when no lease exists, so that it notices a lease
- * that begins during the pause.
+ * The milliseconds after which the sweep of expired leases runs again when no lease exists, so that the sweep notices a
+ * new lease.
  */
 const idleMillis = 1_000
 

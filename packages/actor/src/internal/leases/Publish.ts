@@ -2,8 +2,8 @@
  * Publishes names of this process at an engine, as long as the program keeps the Scope open, and follows the names of
  * all processes.
  *
- * A lost key, for example after an outage of the engine, fails no work. The name of a lost key is published again when
- * the engine answers, and each follower gets the differences.
+ * The loss of a key, for example after an outage of the engine, fails no work. The name of a lost key is published
+ * again when the engine answers, and each follower is told of the change.
  *
  * @since 0.2.0
  */
@@ -26,7 +26,7 @@ const nameOf = (key: string) => key.slice(keyOf("").length)
 export interface Published {
   readonly name: string
   readonly value: string
-  /** The token of the name; a name that was published later has a larger token. */
+  /** The token of the name: the later a name was published, the larger its token is. */
   readonly token: Token
 }
 
@@ -109,9 +109,9 @@ const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
 }
 
 /**
- * Follows the names of all processes that begin with `prefix`: first a snapshot, then each difference. A follower reads
- * the names when the engine hints at a change, and at least four times in each lease, which bounds the delay of a
- * difference.
+ * Follows all names that begin with `prefix`, whichever process published them: first a snapshot, then each difference.
+ * A follower reads the names when the engine hints at a change, and at least four times in each lease, which bounds the
+ * delay of a difference.
  *
  * @example
  * ```ts

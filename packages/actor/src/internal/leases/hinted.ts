@@ -10,14 +10,14 @@ import * as Stream from "effect/Stream"
 import type { Leases } from "./Leases.ts"
 
 /**
- * Times as fractions of a lease's duration. A taken key is read again without a hint after `again`, and a failed engine
- * is asked again after `afterFailure`.
+ * The delays before a key is read again, as fractions of a lease's duration. A key that another process holds is read
+ * again without a hint after `again`; an engine that failed is asked again after `afterFailure`.
  */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 
 /**
- * Makes a latch that opens when a key with the given prefix may have changed. A lost hint delays the opening by a part
- * of the lease.
+ * Makes a latch that opens when a key with the given prefix may have changed. If the engine loses a hint, the latch
+ * opens later by a part of the lease's duration.
  */
 export const hinted = (
   { driver, lease }: Pick<Leases["Service"], "driver" | "lease">,

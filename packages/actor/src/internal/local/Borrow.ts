@@ -21,7 +21,7 @@ import type { LocalActor } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
 
-/** Connects to the actor of a reference; a failed connection names the reason. */
+/** Connects to the actor of a reference; the error of a failed connection names the reason. */
 export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (local.reach !== undefined) return local.reach.peers.connect(ref)
   const reason = "handlers that run here reach no peer"
@@ -37,8 +37,8 @@ export const borrowed = (
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // A portal to a child keeps the child's entry, because a question about the child may come after the end of the
-  // child.
+  // The child is looked up when the portal is made, because the portal may be asked about the child after the child has
+  // ended.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
@@ -118,7 +118,8 @@ const cancel = (
     if (channel.parting.isRetired) return again(channel)
     if (channel.error !== undefined || local.reach === undefined) return Effect.void
     channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
-    // A connection that retired meanwhile has not carried the request to end, which is repeated on its successor.
+    // If the connection retired before it carried the request to end the actor, the request is repeated on the
+    // connection's successor.
     const ended = Effect.flatMap(
       local.reach.peers.ended(channel),
       () => channel.parting.isRetired ? again(channel) : Effect.void

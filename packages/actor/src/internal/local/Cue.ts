@@ -1,6 +1,5 @@
 /**
- * The cue of a standby: the main of an actor that was started behind another actor waits until its parent says that it
- * takes over.
+ * The cue of a standby: the `main` of a standby waits until the standby's parent tells the standby to take over.
  *
  * @since 0.1.0
  */
@@ -18,8 +17,8 @@ import type { LocalActor } from "./LocalActor.ts"
 const cue = endpoint("furrow/cue")
 
 /**
- * Makes the effect in which the main of a standby waits until it may begin, and the endpoint that ends this wait. An
- * actor serves the endpoint that lets its main begin only to its parent.
+ * Makes the effect in which the `main` of a standby waits until it may begin, and the endpoint that ends this wait. The
+ * endpoint that lets the `main` of an actor begin is served only to the actor's parent.
  */
 export const makeCue = (
   context: Context.Context<never>
@@ -32,6 +31,6 @@ export const makeCue = (
   }
 }
 
-/** Tells a standby that it takes over, which lets its main begin. */
+/** Tells a standby to take over, which lets the standby's `main` begin. */
 export const giveCue = (local: LocalActor, channel: PeerChannel): Effect.Effect<void, ActorError> =>
   Caller.run(channel, local.env, cue()) as Effect.Effect<void, ActorError>

@@ -17,13 +17,13 @@ const rootHasNoExit =
   "Actor.exit ends an actor that serves; a root ends as its program does: return from the program, or fail"
 
 /**
- * Ends the actor in which the caller runs, as if its main had returned: its exit is `Returned`, which is no failure.
- * The handlers and the main are interrupted in the actor's own name, for `reason` (default: "it ended itself"), and the
- * finalizers run.
+ * Ends the actor in which the caller runs, as if the actor's `main` had returned: the exit of the actor is `Returned`,
+ * which is no failure. The handlers and the `main` of the actor are interrupted in the actor's own name, for `reason`
+ * (default: "it ended itself"), and the finalizers run.
  *
- * A handler or main that asks for the actor's end is interrupted when it calls `exit`. Uninterruptible code that asks
- * for the actor's end, such as a finalizer, continues. A root ends when its program ends, so the call of `exit` in a
- * root is a defect.
+ * A handler or a `main` that asks for its actor's end is interrupted when it calls `exit`. Uninterruptible code that
+ * asks for the actor's end, such as a finalizer, continues. A root ends when its program ends, so the call of `exit` in
+ * a root is a defect.
  *
  * @example
  * ```ts
@@ -42,8 +42,8 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // The end of the actor begins in a later turn, because this end interrupts the asking fiber, which must not be
-    // running when it is interrupted.
+    // The actor's end begins in a later turn of the event loop, because the end interrupts the fiber that calls `exit`,
+    // which still runs.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {
@@ -58,9 +58,9 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
  * is the same value that the owner of the actor gets, because the actor's parent is asked. Every actor of the tree may
  * monitor any other actor, without power over that actor and without a connection to it.
  *
- * A monitor of an actor's owner handles the end of the actor, which then fails neither the nursery nor the Layer of the
- * actor. `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for
- * an earlier exit fails with `ActorUnreachable`.
+ * An owner that monitors its own actor has handled the exit of that actor, which then fails neither the nursery nor the
+ * Layer. `portal.wait` only waits, and handles nothing. A parent keeps the last 100 exits of its children; asking for
+ * an older exit fails with `ActorUnreachable`.
  *
  * @example
  * ```ts

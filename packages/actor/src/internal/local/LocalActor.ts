@@ -51,14 +51,16 @@ export interface ChildEntry {
   /** Ends the child in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Waits for the end of the child as `wait` does, and handles the end, so that it is no failure for the owner. */
+  /** Waits for the end of the child, and handles the child's exit, so that a failed child does not fail its owner. */
   readonly monitor: Effect.Effect<ActorExit>
-  /** The failures of the child's cleanup after its owner ended it; known once the child is gone. */
+  /** The failures of the child's cleanup, if the owner of the child ended the child; known once the child is gone. */
   readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot
 }
 
-/** The end of the whole actor, with its author, its reason and its deadline (`monotonicMillis`). */
+/**
+ * The end of an actor: the cancellation with its author and reason, and the deadline of the end in `monotonicMillis`.
+ */
 export interface Ending {
   readonly cancellation: Cancellation
   readonly until: number
@@ -66,7 +68,7 @@ export interface Ending {
 
 /** The part of an actor's life that its children, connections and handlers have to know. */
 export interface Life {
-  /** The end of the actor, once the actor serves no more calls. */
+  /** Returns the end of the actor; `undefined` while the actor still serves calls. */
   readonly ending: () => Ending | undefined
   /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
@@ -82,16 +84,18 @@ export interface Life {
 /** The number of children whose exits an actor keeps after they are gone. */
 const maxKeptEnds = 100
 
-/** The life of a root, and of handlers in the program's own process, which only the program can end. */
+/** The life of a root, or of handlers that run in the root's process: only the main program can end such a life. */
 const endless: Life = { ending: () => undefined, isLeaving: () => false }
 
-/** The means by which this actor reaches other actors, and other actors reach it. */
+/** The means by which an actor reaches other actors, and by which other actors reach this actor. */
 export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
   /** The roots of other trees whose addresses the program has told this actor, by their uuids. */
   readonly roots: Map<string, RootAddress>
-  /** Asks for the identity of the actor that listens at the first of several addresses that answers. */
+  /**
+   * Asks for the identity of the actor that listens at the given addresses; the first address that answers is asked.
+   */
   readonly identify: (addresses: ReadonlyArray<string>) => Effect.Effect<ActorId, NotThere>
   readonly directory: Directory
   /** The client of the keeper in the root, which owns the shared actors of the tree. */
@@ -102,8 +106,8 @@ export interface PeerNetwork {
   /** Removes the files that a dead actor below this actor has left behind. */
   readonly forget: (actor: ActorId) => void
   /**
-   * Prepares the report to the registrar that a child is gone. `prepareGone` is called while the process of the child
-   * exits.
+   * Prepares this actor to report to the registrar that a child of this actor is gone. `prepareGone` is called while
+   * the process of the child exits.
    */
   readonly prepareGone: () => void
 }
@@ -125,7 +129,7 @@ export interface Control {
   readonly beginEnd: () => void
 }
 
-/** A name for which work waits, and the time since when the work waits. */
+/** A name of an actor for which some work of this actor waits, and the time since when the work waits. */
 interface Wanted {
   readonly name: string
   readonly since: number
@@ -135,7 +139,7 @@ const inspectWanted = ({ name, since }: Wanted, now: number): NameInspection => 
 
 export class LocalActor {
   readonly info: ActorInfo
-  /** The uuids from the root down to this actor, which is the last one. */
+  /** The uuids of all actors on the path from the root to this actor; the last uuid is this actor's own. */
   readonly path: ReadonlyArray<string>
   readonly events: Events
   readonly turn: Turn
@@ -147,24 +151,24 @@ export class LocalActor {
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
   /**
-   * The roles of this actor's supervised children by their names. Each function of the map waits for a player of the
-   * role other than `except`.
+   * The roles of this actor's supervised children by their names. Each function of `roles` waits until an actor other
+   * than `except` plays the role.
    */
   readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run in this actor, for snapshots and observers. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
   /** The pools that are open in this actor, with their names, for an observer. */
   private readonly pools = new Map<() => PoolInspection, string>()
-  /** The starts that have no process yet, for an observer. */
+  /** The starts of children that have no process yet, for an observer. */
   readonly starting = new Set<Wanted>()
   readonly names = new Set<Wanted>()
-  /** True while a main runs in this actor; in a root the program is the main. */
+  /** True while this actor runs a main; the main of a root is the main program. */
   hasMain = false
   /** The last exits of children by their uuids, for questions that come after a child is gone. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
   /** The key of the Service that this actor runs; `undefined` for an actor without a Service. */
   service: string | undefined
-  /** Bounds the number of starts that run at the same time. */
+  /** Bounds the number of children whose starts run at the same time. */
   readonly starts: Semaphore.Semaphore
   /**
    * The power of a main program over its whole tree, without the cooperation of its actors; `undefined` outside of a
@@ -180,7 +184,8 @@ export class LocalActor {
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   /**
-   * The handlers that connections of one kind share, by the handlers that only connections of this kind serve.
+   * A cache of the handlers that connections serve, by the handlers that only one kind of connection (such as peers)
+   * adds.
    */
   private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
@@ -250,7 +255,7 @@ export class LocalActor {
     return this.life.fail
   }
 
-  /** True when the scopes of this actor end its children now or soon. */
+  /** True when this actor is ending or leaves, so that its Scopes end its children now or soon. */
   get isEnding(): boolean {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }
@@ -260,7 +265,10 @@ export class LocalActor {
     return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
-  /** The handlers that every connection serves. The handlers of an actor are built before the actor is ready. */
+  /**
+   * The handlers that every connection of this actor serves. The handlers of an actor are built before the actor is
+   * ready.
+   */
   get handlers(): BoundHandlers {
     return this.built ?? new Map()
   }
@@ -276,8 +284,8 @@ export class LocalActor {
   }
 
   /**
-   * The handlers of one connection. A connection that a Layer made while the handlers were being built serves the
-   * handlers of this actor later.
+   * Returns the handlers of one connection of this actor: the common handlers and `besides`. A connection that is made
+   * while the actor's handlers are being built gets these handlers when they are built.
    */
   served(besides: BoundHandlers): BoundHandlers {
     const known = this.built === undefined ? undefined : this.shared.get(besides)
@@ -300,7 +308,7 @@ export class LocalActor {
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
   }
 
-  /** Shows a pool to observers, until the returned function is called. */
+  /** Shows a pool to observers, until the function that `addPool` returns is called. */
   addPool(name: string, inspect: () => PoolInspection): () => void {
     this.pools.set(inspect, name)
     const unmeter = this.events.meter.onPool?.(name, inspect)
@@ -310,7 +318,7 @@ export class LocalActor {
     }
   }
 
-  /** The numbers of this actor, from which metrics are made. */
+  /** The counts of this actor's children, dialogs and connections, from which metrics are made. */
   get metered(): Metered {
     const { children, events: { meter }, info: { id }, pools } = this
     return { actor: id, meter, children: () => children.size, pools }
@@ -340,7 +348,7 @@ export class LocalActor {
     return Array.from(this.dispatchers)
   }
 
-  /** Inspects this actor in one step, except for its dialogs. */
+  /** Inspects this actor in one turn of the event loop; the dialogs are left out, because there can be many. */
   inspect(observe: Observe, process: ProcessInspection | null): ActorInspection {
     const { children, ending, info, names, pools, service, starting, supervisors } = this
     const now = this.turn.now()

@@ -1,10 +1,11 @@
 /**
- * Waits for the exit of an actor, from anywhere in its tree. Only the parent of an actor knows its exit: the question
- * goes up to the common ancestor and down to the parent, as a search for an address does. The parent of the monitored
- * actor answers when the actor is reaped.
+ * Waits for the exit of any other actor of the tree. Only the parent of an actor knows the actor's exit. A monitor's
+ * question goes up to the common ancestor, and then down to the parent. The parent of the monitored actor answers the
+ * monitor when the actor is reaped.
  *
- * A monitor has no power over its actor and needs no connection to it. A parent keeps the last exits of its children
- * for later questions. An actor without monitors costs no more than its entry among the last exits.
+ * A monitor has no power over its actor and needs no connection to it. A parent keeps the last exits of its children,
+ * so that a monitor that comes later gets an answer. An actor without monitors costs its parent only one entry in the
+ * parent's list of last exits.
  *
  * @since 0.1.0
  */
@@ -60,7 +61,10 @@ const monitored = endpoint("furrow/monitor", {
 
 type Target = Pick<ActorRefData, "actor" | "path">
 
-/** Waits until the actor is reaped: a child of this actor directly, any other actor by a question to its parent. */
+/**
+ * Waits until the monitored actor is reaped: a child of this actor is awaited directly, and another actor's parent is
+ * asked.
+ */
 const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown | ActorError> =>
   Effect.suspend((): Effect.Effect<Told, NotKnown | ActorError> => {
     const { parent, path: own } = local
@@ -89,8 +93,8 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
   })
 
 /**
- * Asks a child for the exit of an actor below it. A child that is asked may end before it answers, and every actor
- * below the child is then gone as well.
+ * Asks a child for the exit of an actor below that child. A child that is asked may end before it answers, and every
+ * actor below the child is then gone as well.
  */
 const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Effect<Told, NotKnown | ActorError> => {
   const goneWithIt = Effect.map(
@@ -103,7 +107,7 @@ const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Eff
       : Effect.catchIf(ask(local, channel, target), isEnd, () => goneWithIt))
 }
 
-/** True for an error which means that the asked actor answers no more questions. */
+/** True for an error of a monitor's question which means that the asked actor answers no more questions. */
 const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
@@ -137,7 +141,7 @@ const ask = (
     NotKnown | ActorError
   >
 
-/** The handler of monitors, which an actor serves to its relatives. */
+/** The handler that answers the monitors of an actor's parent and children. */
 export const monitorHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[monitored.endpoint.name, {
     endpoint: monitored.endpoint,
@@ -149,12 +153,14 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
       )
   }]])
 
-/** Makes the answer to a peer that asks for the exit of an actor of another tree. */
+/**
+ * Makes the refusal for a root of another tree that asks this root for the exit of an actor which is not of this tree.
+ */
 export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**
- * Waits until the actor of a reference is reaped, and returns its exit. `heard` is the exit that a connection to the
- * actor has told, and counts if the actor's parent did not see the exit.
+ * Waits until the actor of a reference is reaped, and returns its exit. `heard` is the exit that the actor told over
+ * its own connection; `heard` counts if the actor's parent did not see the exit.
  */
 export const monitorRef = (
   local: LocalActor,

@@ -1,10 +1,10 @@
 /**
- * One actor and its observers: the endpoints that the actor serves to a tool which has proven the key of the door, and
- * the client for such tools.
+ * Serves the endpoints for observers, which are tools that have proven the key of an actor's door, and makes the tools'
+ * client.
  *
- * An observer is no member of the tree. An observer reaches the endpoints of `contract` and nothing else: no endpoint
- * of the program, no registry, and no word that ends an actor. The connection of an observer has events of its own, so
- * the program never sees the connection.
+ * An observer is no member of the tree. An observer reaches only the endpoints of `contract`: it can neither call the
+ * user's endpoints, nor read the registry, nor end an actor. Events of an observer's connection stay out of
+ * `Actor.events`, so the user's code never sees the connection.
  *
  * @since 0.2.0
  */
@@ -57,8 +57,8 @@ const maxProfileMillis = 60_000
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfileMillis }))
 
 const makeContract = () => ({
-  // Types describe the values of the observers' endpoints and no schema checks them, because both sides have the same
-  // version.
+  // No schema checks the values of the observers' endpoints, because the tool and the actor have the same version of
+  // Furrow.
   snapshot: streamEndpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
   fibers: streamEndpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
   metrics: endpoint("furrow/inspect/metrics", { success: Schema.Unknown }),
@@ -80,10 +80,12 @@ let made: ReturnType<typeof makeContract> | undefined
  */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
-/** The number of dialogs whose fibers are collected in one turn of the event loop. */
+/** The number of dialogs whose fibers an actor collects for an observer in one turn of the event loop. */
 const turnDialogs = 500
 
-/** Collects the fibers that the dialogs of an actor know, and the things that these fibers may wait for. */
+/**
+ * Collects the fibers of an actor's dialogs, and the things for which these fibers may wait, such as calls and locks.
+ */
 const worksOf = Effect.fnUntraced(function*(local: LocalActor) {
   const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   const calls = new Map<Fiber.Fiber<unknown, unknown>, WaitInspection>()
@@ -125,7 +127,8 @@ const handlers = (
   const handle = ({ endpoint }: { readonly endpoint: AnyEndpoint }, handler: Handler["handler"]) =>
     [endpoint.name, { endpoint, context, handler }] as const
   const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
-  // One connection has at most one stream of events, because each event is made once for each stream.
+  // An observer's connection has at most one stream of events, because each stream costs the actor a copy of each
+  // event.
   let isWatching = false
   const enter = Effect.suspend(() => {
     if (isWatching) return Effect.die(new Error("this observer has a stream of events already"))
@@ -186,7 +189,8 @@ const serve = (
     Effect.andThen(Effect.sleep(handshake), Effect.sync(() => channel.destroy()))
   )
   channel.onHandshake((result) => {
-    // A refused observer keeps its connection for the rest of the handshake's bound, so that it can read the reason.
+    // A refused observer keeps its connection until the bound of the handshake is over, so that the observer can read
+    // the reason.
     if (result._tag !== "Open") return
     late.interruptUnsafe()
     const env: DialogContext = { self: local.info.id, events, level: local.env.level, cancellation: () => undefined }
@@ -203,8 +207,8 @@ const serve = (
 }
 
 /**
- * Offers an actor to observers, if its tree allows observers and its platform supports them. The returned function
- * closes the actor's door.
+ * Offers an actor to observers, if its tree allows observers and its platform supports them. The function that `offer`
+ * returns closes the actor's door.
  */
 export const offer = (
   local: LocalActor,
@@ -235,7 +239,7 @@ export interface Observer {
    * platform cannot see them.
    */
   readonly fibers: Effect.Effect<ReadonlyArray<FiberInspection>, ActorError>
-  /** The metrics of the actor: those of Furrow, and those of its program. */
+  /** The metrics of the actor: the metrics of Furrow, and the metrics that user code in the actor has registered. */
   readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
   /**
    * The stream of the actor's events from now on. A tool that reads slowly loses some events and gets the number of
@@ -243,25 +247,25 @@ export interface Observer {
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
   /**
-   * The stack of a child of the actor, however busy the child is. Reading the stack of a child fails with a text when
-   * the stack cannot be read.
+   * The stack of a child of the actor, however busy the child is. `stack` fails with an explanation when the stack of
+   * the child cannot be read.
    */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
   /**
-   * Profiles the processor time of the actor for the given number of milliseconds, at most 60 000. Only an actor at the
-   * level `debug` allows a profile.
+   * Profiles the processor time of the actor for the given number of milliseconds, at most 60 000. Only an actor of a
+   * tree with `observe: "debug"` allows a profile of its processor time.
    */
   readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
   /**
    * A snapshot of the actor's heap, in pieces. The actor does not run while the snapshot of its heap is taken. Only an
-   * actor at the level `debug` allows a snapshot of its heap.
+   * actor of a tree with `observe: "debug"` allows a snapshot of its heap.
    */
   readonly heap: Stream.Stream<string, ActorError>
 }
 
 /**
- * Connects to the door of an actor, and proves the key of the door. Connecting fails with `ActorUnreachable` when the
- * actor refuses the proof, or closes the connection.
+ * Connects a tool to the door of an actor, and proves that the tool knows the key of the door. `observe` fails with
+ * `ActorUnreachable` when the actor refuses the tool's proof, or closes the connection.
  *
  * @example
  * ```ts

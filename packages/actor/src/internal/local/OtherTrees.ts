@@ -1,7 +1,7 @@
 /**
- * Reaches actors of other trees. A question for an actor of another tree goes to the root of that tree, whose address
- * the Discovery or the program has told. The roots of two trees have one connection, and two actors of these trees have
- * another connection of their own.
+ * Reaches actors of other trees. A search for an actor of another tree asks the root of that tree. The address of
+ * another tree's root comes from the Discovery or from the program. The roots of two trees share one connection; two
+ * other actors of these trees that call each other dial a connection of their own.
  *
  * @since 0.2.0
  */
@@ -11,11 +11,11 @@ import type { RootAddress } from "../discovery/Directory.ts"
 import type { NotThere } from "../discovery/Peers.ts"
 import type { LocalActor } from "./LocalActor.ts"
 
-/** True when the question for an actor's path goes to the parent of this actor, and not to the root of another tree. */
+/** True when this actor asks its parent about the actor at a path; false when it asks the root of another tree. */
 export const isForParent = ({ parent, path: own, reach }: LocalActor, path: ReadonlyArray<string>): boolean =>
   parent !== undefined && (path[0] === own[0] || reach?.roots.has(path[0]!) !== true)
 
-/** The root of the tree to which a path belongs, and the addresses at which it listens. */
+/** The root of the tree to which a path belongs, and the addresses at which this root listens. */
 export const rootOf = (local: LocalActor, [uuid]: ReadonlyArray<string>): Effect.Effect<RootAddress, NotThere> =>
   Effect.suspend(() => {
     const { directory, roots } = local.reach!

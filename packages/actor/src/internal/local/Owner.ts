@@ -1,5 +1,5 @@
 /**
- * An owner's power over an actor: its portal, and the name in which the owner ends it.
+ * An owner's power over an actor: the portal to the actor, and the cancellation with which the owner ends the actor.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ import { drainChild } from "./Drain.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
 /**
- * A cancellation in the name of this actor. While this actor is itself being ended, the cancellation has the author and
- * the reason of that end.
+ * Makes the cancellation with which this actor ends a child as the child's owner. While this actor is itself being
+ * ended, the cancellation of its child has the author and the reason of this actor's end.
  */
 export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
@@ -44,9 +44,9 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * The exit of work whose actors could not clean up. Work that succeeded fails with the failure of the cleanup, and
- * interrupted work dies of that failure. Work that failed keeps its failure, and gets the failure of the cleanup as
- * data.
+ * Makes the exit of work that owned actors, from the exit of the work itself and the failures of the actors' cleanup.
+ * Work that succeeded fails with the failure of its actors' cleanup, and interrupted work dies of that failure. Work
+ * that failed keeps its failure, and the failure of its actors' cleanup stands beside it as data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,
@@ -64,8 +64,8 @@ export const withCleanupFailures = <A>(
 }
 
 /**
- * Ends the actors that a Scope owns, when the Scope closes. A failed cleanup fails the closing of the Scope, unless
- * another failure came first.
+ * Ends the actors that a Scope owns, when the Scope closes. If the cleanup of an actor fails, the closing of the Scope
+ * that owns the actor fails, unless another failure came first.
  */
 export const endWithScope =
   (local: LocalActor, child: ChildEntry, reason: string) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
@@ -75,7 +75,10 @@ export const endWithScope =
       return Effect.orDie(closed)
     })
 
-/** The portal of an actor's owner. `cancel` of this portal ends the actor, and waits until the actor is gone. */
+/**
+ * Makes the portal by which the owner of an actor calls and ends the actor. `cancel` of an owner's portal ends the
+ * actor, and waits until the actor is gone.
+ */
 export const portalOf = (
   local: LocalActor,
   child: ChildEntry,

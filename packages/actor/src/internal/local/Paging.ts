@@ -10,19 +10,19 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type ActorInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import { Turn } from "../settings/Turn.ts"
 
-/** The number of items in one page, which take a few milliseconds of work. */
+/** The number of dialogs or fibers in one page of an answer; the work for one page takes a few milliseconds. */
 const pageItems = 250
 
 /**
- * A page of a snapshot. The first page has everything but the dialogs; each page has some dialogs, with the numbers of
- * their channels.
+ * A page of a snapshot. The first page of a snapshot has everything but the dialogs; each page has some dialogs, with
+ * the numbers of their connections.
  */
 export interface SnapshotPage {
   readonly head: ActorInspection | null
   readonly dialogs: ReadonlyArray<readonly [channel: number, dialog: DialogInspection]>
 }
 
-/** Lets all other waiting work run before the fiber continues. */
+/** Lets all other waiting work of the process run before the current fiber continues. */
 export const rest: Effect.Effect<void> = Effect.withFiber((fiber) => {
   const turn = fiber.getRef(Turn)
   return Effect.callback<void>((resume) => turn.rest(() => resume(Effect.void), turn))
@@ -51,8 +51,8 @@ const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
   Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
 
 /**
- * Cuts a snapshot into pages: first `head`, which has no dialogs, and then the dialogs of the given channels. Dialogs
- * that end during the paging are left out.
+ * Cuts a snapshot into pages: first `head`, which has no dialogs, and then the dialogs of the given connections.
+ * Dialogs that end while a snapshot is being cut into pages are left out.
  */
 export const snapshot = (
   head: ActorInspection,
@@ -68,7 +68,7 @@ export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>
   return slowly(pages)
 }
 
-/** Joins the pages of a snapshot; `undefined` when the first page is missing. */
+/** Joins the pages of a snapshot; returns `undefined` when the first page is missing. */
 export const joined = (pages: ReadonlyArray<SnapshotPage>): ActorInspection | undefined => {
   const head = pages[0]?.head
   if (head === undefined || head === null) return undefined

@@ -1,10 +1,11 @@
 /**
- * Reaches any other actor of the tree, because each actor on the path to that actor knows the next actor of the path.
+ * Reaches any other actor of the tree: each actor on the path to the wanted actor knows the next actor of the path.
  *
  * An actor that wants to dial another actor asks its parent or a child for the address. The question for an address
- * goes up to the common ancestor of both actors, and down to the wanted actor. The wanted actor begins to listen when
- * it is first asked. Two actors that have dialled have a connection of their own, and no actor between them takes part.
- * The answer of a parent that it no longer has the wanted child proves that the wanted actor is gone.
+ * goes up to the common ancestor of both actors, and down to the wanted actor. An actor begins to listen when another
+ * actor first asks for its address. Two actors that have dialled each other have a connection of their own, which no
+ * actor between them in the tree takes part in. The answer of a parent that it no longer has the wanted child proves
+ * that the wanted actor is gone.
  *
  * @since 0.1.0
  */
@@ -52,7 +53,8 @@ const locate = endpoint("furrow/locate", {
 })
 
 /**
- * The request to a peer to close the connection of the request, because the asking side does not use this connection.
+ * Asks a peer to close the connection over which the request comes, because the asking actor does not use this
+ * connection.
  */
 const rest = endpoint("furrow/rest", {})
 
@@ -75,14 +77,14 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
       reason: `${formatActor(local.info.id)} has no such child any more`
     })
     if (child === undefined) return none
-    // An actor may be ready before its parent is, so a search for the actor waits for the connection to the child on
-    // the actor's path.
+    // A parent may be asked about an actor before the parent has connected to its child on the actor's path, so the
+    // search waits.
     return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
 /**
- * Asks the parent or a child about an actor. If a child is lost, the actors below the child are gone as well; if a
- * parent is lost, the actors above the parent may live on.
+ * Asks the parent or a child about an actor. If a child is lost, the actors below that child are gone as well. If a
+ * parent is lost, the actors above that parent may live on.
  */
 const ask = (
   local: LocalActor,
@@ -114,10 +116,13 @@ export interface ReachOptions {
   /** The description of the platform that this actor sends to every actor that it starts. */
   readonly platform: PlatformSpec
   readonly network: Network
-  /** The context of work of the runtime that has no caller. */
+  /** The Effect context for work that the runtime does by itself, without a call. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
-  /** The registrar and the keeper, and the endpoints that both serve; `undefined` when this actor is no root. */
+  /**
+   * The root's registrar, the root's keeper of shared actors, and the endpoints of both; `undefined` when this actor is
+   * no root.
+   */
   readonly registrar?: {
     readonly directory: Directory
     readonly shared: Shared
@@ -166,8 +171,8 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   }]])
   const monitors = monitorHandlers(local, context)
   const roles = roleHandlers(local, context)
-  // A root answers questions of other trees about actors of its own tree. A root passes no question of another tree on,
-  // because the asking tree knows its own actors.
+  // A root answers the questions that roots of other trees ask about actors of its own tree. A root answers another
+  // tree's question only about its own tree, and never passes the question on to a third tree.
   const toPeers: BoundHandlers = registrar === undefined ? rested : new Map([
     ...rested,
     ...registrar.handlers,
@@ -198,7 +203,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
   return peers
 }
 
-/** Restricts handlers to questions about actors of this tree. */
+/** Restricts the handlers for other trees' questions: a question about an actor outside of this tree is refused. */
 const ofThisTree = (
   local: LocalActor,
   handlers: BoundHandlers,
@@ -228,7 +233,7 @@ const toRoot = (local: LocalActor, peers: Peers): Effect.Effect<PeerChannel, Act
   return Effect.mapError(peers.connect(ref), ({ error }) => error)
 }
 
-/** The addresses of the root of this tree; the question makes the root listen. */
+/** Asks for the addresses of the root of this tree; a root that does not listen yet begins to listen. */
 export const rootAddresses = (local: LocalActor): Effect.Effect<ReadonlyArray<Address>, ActorUnreachable> => {
   const root = local.info.ancestors[0] ?? local.info.id
   return Effect.mapError(
@@ -276,8 +281,8 @@ export const directoryAt = (
   })
 
 /**
- * An entry of another tree as this tree shows it, without modules, because modules are paths on one host. An actor that
- * is listed only for its own tree has no entry in another tree (`undefined`).
+ * Makes the entry of another tree's registry as this tree shows it: without modules, because modules are paths on one
+ * host. An actor that is listed only for its own tree gives no entry (`undefined`) for another tree.
  */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root

@@ -12,7 +12,10 @@ import type { Handler } from "../dialog/Dispatcher.ts"
 
 const memory = endpoint("furrow/memory", { success: Schema.NullOr(Schema.Finite) })
 
-/** Asks for the resident memory in bytes; the answer is null when the platform of the actor does not know it. */
+/**
+ * Asks an actor for its resident memory in bytes; the answer is null when the actor's platform cannot measure the
+ * memory.
+ */
 export const ask: Call<AnyEndpoint> = memory(undefined)
 
 interface Measurable {

@@ -1,7 +1,6 @@
 /**
- * Finds actors by role. A successor of a supervised actor plays the same role, and the reference to the actor names the
- * role. The question for the present player of a role goes to the actor of its supervisor, over the tree as a search
- * for an address does.
+ * Finds actors by role. Each successor of a supervised actor plays the same role, and a reference to any of these
+ * actors names the role. A search for the actor that plays a role asks the actor in which the role's supervisor runs.
  *
  * @since 0.1.0
  */
@@ -34,7 +33,7 @@ const resolved = endpoint("furrow/resolve", {
   payload: {
     parent: Schema.Array(Schema.String),
     role: Schema.String,
-    /** The uuid of an actor that is known to play the role no longer. */
+    /** The uuid of an actor which, as the asking actor knows, no longer plays the role. */
     except: Schema.optionalKey(Schema.String)
   },
   success: ActorRefData,
@@ -44,8 +43,9 @@ const resolved = endpoint("furrow/resolve", {
 type Question = Type<typeof resolved.endpoint.payload>
 
 /**
- * Finds the present player of a role, other than `except`, by asking below the parent that gave the role. While the
- * player of the role is being restarted, the search waits, as calls to the role do.
+ * Finds the actor that plays a role now and is not `except`. `resolve` passes the question along the path to the actor
+ * whose supervisor gave the role. While a supervisor restarts the actor of a role, a search for the role waits, as
+ * calls to the role do.
  */
 const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
@@ -88,10 +88,10 @@ const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effec
         : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
   )
 
-/** Makes the answer to a peer that asks about a role of another tree. */
+/** Makes the refusal for a root of another tree that asks this root about a role which is not of this tree. */
 export const foreignRole = () => new NotPlayed({ gone: false, reason: "this root answers for its own tree alone" })
 
-/** The handlers that answer a relative's questions about roles. */
+/** The handlers that answer when a parent or a child asks which actor plays a role. */
 export const roleHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[resolved.endpoint.name, {
     endpoint: resolved.endpoint,
@@ -101,13 +101,13 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
 
-/** The milliseconds before an unanswered question for the successor of a role's player is repeated. */
+/** The milliseconds after which an unanswered search for the successor of a role's actor is repeated. */
 const askAgainMillis = 1000
 
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
   /**
-   * The connection to the player of a role has ended, or the player is being drained, so the supervisor is asked for a
+   * The connection to the actor of a role has ended, or the actor is being drained, so the supervisor is asked for a
    * successor.
    */
   | {
@@ -123,7 +123,7 @@ type State =
     readonly error: ActorError
   }
 
-/** A portal to the player of a role, which dials the successor when the actor of the player is gone. */
+/** A portal to the actor of a role; when that actor is gone, the portal dials the actor's successor. */
 class Player {
   private state: State
   private readonly local: LocalActor
@@ -187,7 +187,7 @@ class Player {
     Portal.whenFoundClosed(portal, () => this.succeed(portal, "its supervisor starts it again"))
   }
 
-  /** Asks once for the successor of the player behind `portal`. */
+  /** Asks once for the successor of the actor to which `portal` leads. */
   private succeed(portal: Portal.Portal<any>, reason: string): void {
     const { state } = this
     if (state._tag !== "Up" || state.portal !== portal) return
@@ -246,8 +246,8 @@ const successor = (
   )
 
 /**
- * Connects to the actor of a reference or, if this actor is gone, to the player of its role; fails with `gone` when no
- * player will come.
+ * Connects to the actor of a reference. If the actor of the reference is gone, `firstOf` tries the next actor of its
+ * role, and fails with `gone` when none will come.
  */
 const firstOf = (
   local: LocalActor,
@@ -261,8 +261,9 @@ const firstOf = (
   )
 
 /**
- * Opens a portal from a reference without types, as long as the Scope is open. A reference with a role gives a portal
- * that survives restarts; if its actor is gone already, the portal leads to the successor.
+ * Opens a portal to the actor of an untyped reference; the portal is open as long as its Scope. A reference with a role
+ * gives a portal that survives restarts. If the actor of the reference is gone already, the portal leads to its
+ * successor.
  */
 export const openPortal = (
   local: LocalActor,
@@ -276,7 +277,7 @@ export const openPortal = (
   return Effect.mapError(opened, ({ error }) => error)
 }
 
-/** Opens a portal to a reference with a role; none when no actor plays the role any more. */
+/** Opens a portal to the actor of a reference with a role; returns none when no actor plays the role any more. */
 export const openPlayed = (
   local: LocalActor,
   ref: ActorRefData,
@@ -288,7 +289,7 @@ export const openPlayed = (
     onFailure: ({ error, gone }) => gone ? Effect.succeedNone : Effect.fail(error)
   })
 
-/** A portal that leads from the player of a role to each of its successors. */
+/** Makes a portal to a role: the portal leads to the present actor of the role, and later to each successor. */
 const following = (
   local: LocalActor,
   first: Portal.Portal<any>,

@@ -1,9 +1,9 @@
 /**
- * The questions of an actor to the root for a shared actor: their contract, and a client of the keeper of shared
- * actors.
+ * Requests for shared actors: their contract, and the client by which an actor asks the keeper of shared actors in the
+ * root.
  *
- * A share is a stream that is open as long as its holder needs the shared actor. A share ends with its stream, even if
- * its holder dies, so no program has to count shares of an actor.
+ * A share is a stream from the keeper that an actor keeps open as long as it needs the shared actor. A share ends with
+ * its stream, even if the actor that holds the share dies, so user code need not count shares.
  *
  * @since 0.1.0
  */
@@ -19,12 +19,14 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, ActorUnreachable, AnyActorError, isActorError } from "../errors/ActorError.ts"
 import { ActorRefData } from "../settings/ActorRef.ts"
 
-/** A request for a shared actor: all that the start of the actor needs, as data. */
+/** A request for a shared actor: the data that the root needs to start this actor. */
 export const Wanted = Schema.Struct({
   name: Schema.String,
   module: Schema.String,
   key: Schema.String,
-  /** The encoded settings of the actor, by the schema of its Service; null for a Service without settings. */
+  /**
+   * The settings of the shared actor, as the schema of its Service encodes them; null for a Service without settings.
+   */
   config: Schema.NullOr(Schema.Uint8Array),
   endpoints: Schema.Array(Schema.String),
   restart: Schema.Literals(["permanent", "transient", "temporary"]),
@@ -34,7 +36,7 @@ export type Wanted = typeof Wanted.Type
 
 /** The client of the keeper of shared actors, whether the keeper is in this process or in another. */
 export interface Shared {
-  /** Takes a share in the shared actor of the given name; the actor lives as long as one share of it is held. */
+  /** Takes a share in the shared actor of the given name; the shared actor lives until its last share is given back. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
 }
 
@@ -44,7 +46,7 @@ export const share = streamEndpoint("furrow/share", {
   error: AnyActorError
 })
 
-/** Makes the client of a keeper at the other end of a connection, which is made at the first request. */
+/** Makes the client of a keeper in another process; the connection to the keeper is made at the first request. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Shared => ({
   share: (wanted) =>
     Effect.gen(function*() {

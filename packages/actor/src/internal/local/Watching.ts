@@ -1,5 +1,5 @@
 /**
- * The events of one actor for an observer: they hold names, counts and ages, and never the text of a failure.
+ * The events of one actor for an observer: an event holds names, counts and ages, and never the text of a failure.
  *
  * An observer never slows the actor that it observes. Events wait in a list of a fixed size, which is sent to the
  * observer several times per second. Events that find the list full are dropped and counted, and the next batch holds
@@ -13,20 +13,20 @@ import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import type { ActorEvent, Events, TrafficEvent } from "../inspect/ActorEvent.ts"
 import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
 
-/** The number of events in one batch; further events are dropped, and counted. */
+/** The number of events in one batch for an observer; further events are dropped and counted. */
 const maxEvents = 500
 
 /** The milliseconds between two batches of events for an observer. */
 const everyMillis = 100
 
-/** The number of characters of one text in an event; longer texts are cut. */
+/** The largest number of characters of one text in an observer's event; longer texts are cut. */
 const maxChars = 200
 
 const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
 
 /**
- * The fields of events that an observer gets, because they name an actor, an endpoint or a kind. All other fields of an
- * event, such as the text of a failure, stay in the actor.
+ * The fields of events that an observer may get, because these fields name only an actor, an endpoint or a kind. All
+ * other fields of an event, such as the text of a failure, stay in the actor.
  */
 const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
 

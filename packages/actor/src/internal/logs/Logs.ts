@@ -2,10 +2,10 @@
  * Sends the logs of an actor to its parent: level, message, annotations and cause, in order.
  *
  * The actor's logger queues log records, and sends them as calls of an endpoint that every actor serves to its
- * children. One batch is on its way at a time, so a slow parent slows the sending; log records above `maxQueuedRecords`
- * are counted and dropped. The parent logs each log record with its own loggers, annotated with the actor that wrote
- * the log record. Each parent passes the records of its children on to its own parent, so the root's loggers get the
- * records of all actors.
+ * children. One batch of log records is on its way at a time, so a slow parent slows the sending. Log records above
+ * `maxQueuedRecords` are counted and dropped. The parent logs each log record with its own loggers, annotated with the
+ * actor that wrote the log record. Each parent passes the records of its children on to its own parent, so the root's
+ * loggers get the records of all actors.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,9 @@ const LogRecord = Schema.Struct({
   annotations: Schema.Record(Schema.String, Schema.String),
   cause: Schema.NullOr(Schema.String),
   millis: Schema.Finite,
-  /** The ids of the trace and of the span in which the log record was made; absent outside of a span. */
+  /**
+   * The ids of the trace and of the span in which a log record was made; absent for a log record outside of any span.
+   */
   span: Schema.optionalKey(Schema.Tuple([Schema.String, Schema.String]))
 })
 type LogRecord = typeof LogRecord.Type
@@ -44,7 +46,10 @@ const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecor
 
 const text = (value: unknown): string => cut(typeof value === "string" ? value : read(() => format(value)))
 
-/** Reads a part of a log record. A logger never throws, so a text replaces a part that cannot be read. */
+/**
+ * Reads the message, an annotation or the cause of a log record. A logger must not throw, so a placeholder replaces a
+ * value of a log record that cannot be read.
+ */
 const read = (f: () => string): string => {
   try {
     return f()
@@ -60,9 +65,9 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
   return size
 }
 
-/** The number of log records that wait for a slow parent; further log records are dropped and counted. */
+/** The largest number of log records that may wait for a slow parent; further log records are dropped and counted. */
 const maxQueuedRecords = 4096
-/** The largest number of log records in one batch, followed by the largest number of their characters. */
+/** The largest number of log records in one batch, and below it the largest number of characters in one batch. */
 const maxBatchRecords = 256
 const maxBatchChars = 1024 * 1024
 
@@ -98,7 +103,7 @@ export const makeForwarder = (
       records.push({ level: "Warn", message, annotations: {}, cause: null, millis: records.at(-1)!.millis })
       dropped = 0
     }
-    // A failure of sending logs means that the parent is gone, so no reader of the logs is left.
+    // Failures of sending logs are ignored: the parent is gone then, and no other actor would read the logs.
     Effect.runForkWith(context)(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
@@ -118,7 +123,7 @@ export const makeForwarder = (
     })
     if (sending) return
     sending = true
-    // The log records of one turn of the event loop are sent together.
+    // The log records that are made in one turn of the event loop are sent together.
     channel.turn.later(next, idle)
   })
   const flush = Effect.callback<void>((resume) => {
@@ -162,8 +167,8 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
         const lines = cause === null ? message : [...message, cause]
         const log = logWithLevel(level)(...lines)
         return (span === undefined ? log : Effect.withParentSpan(log, spanOf(span))).pipe(
-          // No minimum level applies to a log record of another actor, because that actor has checked the level of the
-          // log record.
+          // The parent's minimum level does not apply to a child's log record, because the child has checked the level
+          // already.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),
           Effect.annotateLogs({ [actorAnnotation]: actor, ...annotations })

@@ -1,7 +1,6 @@
 /**
- * Layers that every actor of a tree builds around its handlers, for example for telemetry, configuration and values of
- * Effect's references. Ambient Layers are values of an option and not services, because a Layer without outputs cannot
- * carry its plan.
+ * Ambient Layers: every actor of a tree builds them around its handlers, for example for telemetry or configuration.
+ * Ambient Layers are an option of the runtime and no service, because a Layer without outputs cannot carry its plan.
  *
  * @since 0.1.0
  */
@@ -11,7 +10,7 @@ import { define, type Definition, type Plan, type PortableOptions, type Settings
 
 /**
  * A Layer that every actor of a tree builds before the modules that it serves, and closes after its handlers and logs.
- * The root builds its ambient Layers before all other Layers.
+ * The root of a tree builds the ambient Layers before all other Layers.
  *
  * @category models
  * @since 0.1.0
@@ -34,9 +33,8 @@ interface Portable {
 }
 
 /**
- * Defines an ambient Layer: the values that it sets (a tracer, references, a `ConfigProvider`) are in force in every
- * handler of the tree. A logger that an ambient Layer sets is used by the root, because actors send their logs to the
- * root.
+ * Defines an ambient Layer: the tracer, the references or the `ConfigProvider` that it sets apply in every handler of
+ * the tree. Only the root uses a logger that an ambient Layer sets, because all actors send their logs to the root.
  *
  * The module of an ambient Layer must export the Layer, because actors find the Layer among the module's exports.
  *

@@ -1,6 +1,6 @@
 /**
  * The built platform of one actor: its transports for listening and dialling, its spawner, and the services around its
- * handlers. A root builds the platform from its Layers, and every other actor builds it from the description that its
+ * handlers. A root builds its platform from Layers. Every other actor builds its platform from the description that its
  * parent sent.
  *
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface Platform {
 }
 
 /**
- * A transport that the platform provides itself: it is made from its settings, without importing a module.
+ * Makes a transport that the platform provides itself: its settings suffice, and no module has to be imported.
  *
  * @category models
  * @since 0.1.0
@@ -45,14 +45,14 @@ export interface Platform {
 export type Builtin = (settings: string, credentials: Credentials["Service"]) => TransportDriver["Service"]
 
 /**
- * The platform's own functions in the process of an actor below the root.
+ * The functions that the platform provides in the process of an actor below the root.
  *
  * @category models
  * @since 0.1.0
  */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
-  /** The guard for programs that are no actors; absent on a platform without a guard. */
+  /** The guard for external programs in their process groups; absent on a platform without a guard. */
   readonly guard?: GroupGuard | undefined
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The platform's own transports, found by the module and the key that their plans name. */
@@ -61,14 +61,15 @@ export interface NativeProcess {
 }
 
 /**
- * The key of a proof in a tree that trusts certificates; every process knows this key. A proof with the public key
- * shows only that both sides accept certificates as membership.
+ * The key with which members of a tree that trusts certificates make their proof; this key is no secret. A proof with
+ * `publicKey` shows only that both ends of the connection accept certificates as membership.
  */
 const publicKey = new Uint8Array(32)
 
 /**
- * The authenticator of a tree. Members of a tree prove on each connection that they know the secret of the tree. In a
- * tree that trusts certificates, the certificates of both ends replace the proof of the secret.
+ * Makes the authenticator with which the members of a tree prove their membership. Members of a tree prove on each
+ * connection that they know the secret of the tree. In a tree that trusts certificates, the certificates of both ends
+ * of a connection replace the proof of the secret.
  */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,
@@ -81,8 +82,8 @@ export const authenticator = (
 }
 
 /**
- * The plans of a tree in this process. A root takes the plans from its Layers; any other actor makes the plans from the
- * description that its parent sent.
+ * The plans of a tree's transports, spawner and ambient Layers, as this process holds them. A root takes the plans of
+ * its tree from its Layers. Any other actor makes the plans from the description that its parent sent.
  */
 export interface Plans {
   readonly ambient: ReadonlyArray<Named & { readonly layer: Layer.Layer<never, unknown, Credentials> }>
@@ -140,8 +141,8 @@ export const fromPlans = (
   )
 
 /**
- * Makes the plans from the description that an actor got. The plans' modules are imported, except for those of the
- * platform's own transports.
+ * Makes the plans of a tree from the description that an actor got from its parent. The modules of the plans are
+ * imported; transports of the platform itself need no import.
  */
 const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans, RuntimeLayerError> =>
   Effect.gen(function*() {
@@ -164,9 +165,9 @@ const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans
   })
 
 /**
- * Builds, in an actor, the platform that its parent described, before any module that the actor serves is imported.
- * Building the platform fails with `RuntimeLayerError` when a Layer cannot be found or built. The built platform closes
- * with the Scope.
+ * Builds the platform that an actor's parent described, before the actor imports any module that it serves. Building
+ * the platform fails with `RuntimeLayerError` when a Layer cannot be found or built. A built platform is closed when
+ * its Scope closes.
  *
  * @example
  * ```ts

@@ -1,7 +1,8 @@
 /**
- * Layers that every actor of a tree can build. A process cannot send a Layer to another process, so a tree describes
- * the Layer by a *plan*: data (module, key, settings), and the function that builds the Layer from the data. An actor
- * imports the module of a plan, finds the plan in the module by kind and key, and builds the same Layer.
+ * Plans of Layers, from which every actor of a tree can build the Layers of its platform. A process cannot send a Layer
+ * to another process. A *plan* describes a Layer by data (module, key, settings) and by the function that builds the
+ * Layer from the data. An actor imports the module of a plan, finds the plan in the module by kind and key, and builds
+ * the same Layer.
  *
  * @since 0.1.0
  */
@@ -19,25 +20,28 @@ import * as Definitions from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { outside } from "../settings/Turn.ts"
 
-/** The kind of Layer that a plan describes. */
+/** The kind of Layer that a plan describes: a transport, a spawner or an ambient Layer. */
 export type Kind = "transport" | "spawner" | "ambient"
 
-/** The schemas that settings may have, which need no services and encode to JSON. */
+/** The type of schemas for the settings of a plan: they need no services, and encode to JSON. */
 export type Settings = Schema.Codec<any, any>
 
-/** A Layer that can be built in this process and in every actor of the tree, with its description. */
+/**
+ * The plan of a Layer: the Layer for this process, and the description from which every other actor builds the same
+ * Layer.
+ */
 export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
   /**
-   * The description of a plan that an actor gets. The settings of a plan are encoded when they are first needed, so
-   * that defining a plan never throws.
+   * The description of a plan that an actor gets. The settings of a plan are encoded when the description is first
+   * needed, so that the definition of a plan never throws.
    */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
 }
 
-/** The exported value of a module in which an actor finds a plan. */
+/** The value that a module exports so that an actor finds a plan in it. */
 export interface Definition<out Layered> {
   readonly "~furrow/Portable": Kind
   readonly key: string
@@ -59,8 +63,8 @@ export interface PortableOptions<C> {
 const noSettings = "null"
 
 /**
- * Defines the plan of a Layer. With a schema of settings the result is a function from settings to a plan; without a
- * schema the result is the plan itself. An actor finds a plan in its module both as a value and as a function.
+ * Defines the plan of a Layer. `define` with a schema of settings returns a function from settings to a plan; without a
+ * schema it returns the plan itself. An actor finds both an exported plan and an exported function that makes the plan.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,
@@ -98,8 +102,8 @@ export const define = <Layered, Out extends object>(
 }
 
 /**
- * Builds the service of a Layer in a memo map of its own, so that two runtimes of one graph share no socket and no
- * secret.
+ * Builds the service of a Layer in a memo map of its own, so that two runtimes with one Layer share neither sockets nor
+ * secrets.
  */
 export const build = <I, S, E, R>(
   kind: Kind,
@@ -115,8 +119,8 @@ export const build = <I, S, E, R>(
   })
 
 /**
- * The fraction of a start's time limit within which one Layer of the platform must be built, so that an error can name
- * a late Layer in time.
+ * The fraction of `Timeouts.spawn` in which one Layer of the platform must be built, so that an error can name a slow
+ * Layer.
  */
 const share = 0.75
 

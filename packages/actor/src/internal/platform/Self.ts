@@ -1,5 +1,5 @@
 /**
- * The actor for which a Layer of the platform is being built, as that Layer can read it.
+ * The context reference by which a Layer of the platform reads for which actor it is being built.
  *
  * @since 0.2.0
  */
@@ -10,16 +10,16 @@ import type { ActorInfo } from "../settings/ActorRuntime.ts"
 const none: ActorInfo = { id: { name: "none", uuid: "", pid: 0 }, name: "none", ancestors: [], isRoot: true }
 
 /**
- * The actor whose platform is being built. The runtime sets this context reference to the actor whose platform it
- * builds.
+ * The identity of the actor whose platform is being built. The runtime sets this context reference to the actor whose
+ * platform it builds.
  */
 export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("@furrow/actor/Ambient/Self", {
   defaultValue: () => none
 })
 
 /**
- * The actor for which an ambient Layer is being built. An ambient Layer can use `self` to set other values in the
- * actors of one subsystem. Outside of the build of a platform's Layer `self` is an actor called `none`.
+ * The actor for which an ambient Layer is being built. An ambient Layer can read `self`, and so set other values in the
+ * actors of one subsystem than elsewhere. Outside of the build of a platform's Layer `self` is an actor called `none`.
  *
  * @example
  * ```ts

@@ -1,6 +1,5 @@
 /**
- * The plan by which the actors of a tree are started: the platform's own spawner, or a spawner of the program around
- * it.
+ * The plan by which the actors of a tree are started: the platform's own spawner, or a user's spawner that wraps it.
  *
  * @since 0.1.0
  */
@@ -19,7 +18,7 @@ import { define, type Definition, type Plan, type PortableOptions, type Settings
 
 /**
  * The platform's own spawner for this process, which uses the guard, the process group and the heap limit of the
- * process. A spawner of the program wraps the platform's own spawner.
+ * process. A spawner that a user defines wraps the platform's own spawner.
  *
  * @example
  * ```ts
@@ -41,7 +40,8 @@ export class NativeSpawner extends Context.Service<NativeSpawner, SpawnerDriver[
 ) {}
 
 /**
- * The facts that the platform knows about the root's process, and the power of a main program over its tree.
+ * The facts that the platform knows about the root's process, and the functions by which the main program kills or
+ * stops its tree.
  *
  * @category models
  * @since 0.1.0
@@ -59,13 +59,14 @@ export interface NativeControl {
    * dial.
    */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
-  /** The guard for programs that are no actors; absent when this platform has none. */
+  /** The guard for external programs in their process groups; absent on a platform without a guard. */
   readonly guard?: GroupGuard | undefined
   /**
-   * A callback for the end of the program, at which the platform discards the processes that it keeps for later starts.
+   * A callback for the end of the main program: the platform then ends the spare processes that it keeps for later
+   * starts.
    */
   readonly beginEnd?: (() => void) | undefined
-  /** The depth to which observers may look into a tree whose options do not set it, and the door for observers. */
+  /** The default level of what observers may see in a tree, and the function that opens an actor's door for them. */
   readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
   /**
    * The folder for the records of actors' calls, and for the post-mortems of dead actors. No record of calls is kept by
@@ -87,23 +88,24 @@ export interface NativeControl {
 export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credentials | NativeSpawner>
 
 /**
- * The plan by which the actors of a tree are started, together with the control of the platform over the root's
- * process.
+ * The plan of a tree's spawner, together with the platform's functions for the process of the root.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SpawnerPlan {
-  /** The program's own spawner; `undefined` when every process uses the platform's spawner. */
+  /** The plan of the spawner that the user defined; `undefined` when every process uses the platform's spawner. */
   readonly plan: Plan<SpawnerLayer> | undefined
   /**
-   * Makes the control of the platform over the root's process. The guard removes the folders in `residue` when the root
-   * is gone.
+   * Makes the platform's functions for the process of the root. The guard of the tree removes the folders in `residue`
+   * when the root is gone.
    */
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }
 
-/** Defines a spawner around the platform's own; a spawner with settings is a function of its settings. */
+/**
+ * Defines a spawner that wraps the platform's own spawner; a spawner with settings becomes a function of its settings.
+ */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,

@@ -28,7 +28,7 @@ export interface TransportPlan {
   readonly parts: ReadonlyArray<Plan<DriverLayer>>
 }
 
-/** Defines a transport; a transport with settings is a function of its settings. */
+/** Defines a transport by its Layer; a transport with settings becomes a function of its settings. */
 export interface Portable {
   <const Key extends string, C extends Settings>(
     key: Key,
@@ -99,7 +99,8 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
     Layer.effect(
       Transport,
       Effect.map(
-        // Each transport is built in a Context of its own, because all transports provide the same service.
+        // Each transport is built in an Effect Context of its own, because all transports provide the same service
+        // `TransportDriver`.
         Effect.forEach(layers, (layer) =>
           Effect.flatMap(Effect.scope, (scope) =>
             Effect.map(Layer.buildWithScope(layer, scope), (context) =>
@@ -114,8 +115,8 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
 }
 
 /**
- * Defines a transport that every actor of a tree can build, found by its module and key, with settings that cross as
- * JSON. The Layer of the transport makes a `TransportDriver` and may need `Credentials`.
+ * Defines a transport that every actor of a tree can build. An actor finds the transport by module and key, and gets
+ * its settings as JSON. The Layer of the transport makes a `TransportDriver` and may need `Credentials`.
  *
  * The module of a transport must export the defined transport, because actors find the transport in the module by the
  * export's key.

@@ -1,5 +1,5 @@
 /**
- * The numbers of a pool, counted as plain data and read by Effect's metrics.
+ * Counts the workers, tasks and durations of a pool as plain data, from which Effect's metrics read.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,8 @@ export const boundaries: ReadonlyArray<number> = [
 ]
 
 /**
- * Durations in milliseconds: their number, their sum, the longest duration, and the number in each bucket.
+ * A histogram of durations in milliseconds: the number and the sum of all durations, the longest duration, and the
+ * number in each bucket.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +38,8 @@ export interface Durations {
   readonly sum: number
   readonly max: number
   /**
-   * Pairs of a bucket's upper bound and the number of durations in the bucket, which lie above the bound of the
-   * previous bucket and up to the bound of the bucket. The upper bound of the last bucket's pair is `Infinity`.
+   * Pairs of a bucket's upper bound and the number of durations that are above the previous bucket's bound and at most
+   * this bound. The upper bound of the last bucket's pair is `Infinity`.
    */
   readonly buckets: ReadonlyArray<readonly [number, number]>
 }
@@ -66,7 +67,8 @@ class Histogram {
   }
 
   /**
-   * The counts in the form of Effect's histogram metric, whose buckets include the durations of all earlier buckets.
+   * Converts a histogram to the form of Effect's histogram metric, in which each bucket also counts the durations of
+   * all lower buckets.
    */
   get state(): Metric.HistogramState {
     const { count, max, sum } = this
@@ -96,7 +98,10 @@ export class Counts {
   readonly replaced = zeros(reasons)
   started = 0
   retried = 0
-  /** The milliseconds that tasks waited for a worker; `run` holds the milliseconds that tasks spent with a worker. */
+  /**
+   * The histogram of the milliseconds that tasks waited for a worker; `run` is the histogram of the milliseconds that
+   * tasks spent with a worker.
+   */
   readonly wait = new Histogram()
   readonly run = new Histogram()
 }
@@ -115,7 +120,7 @@ const counters = (name: string, description: string, label: string, counts: Read
 
 /**
  * Registers the numbers of a pool as Effect's metrics. A task costs nothing for the metrics of its pool, because an
- * exporter reads the numbers when it exports. Returns a function that removes the metrics again.
+ * exporter reads the numbers when it exports. `register` returns a function that removes the metrics of the pool again.
  */
 export const register = (
   pool: string,

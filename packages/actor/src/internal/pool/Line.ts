@@ -1,11 +1,11 @@
 /**
- * A queue whose members hold its links: joining, leaving from the middle and taking the first member cost the same at
- * any length.
+ * A doubly linked queue: joining it, leaving it from the middle and taking its first member cost the same at any
+ * length.
  *
  * @since 0.1.0
  */
 
-/** The links of a member of a line. A member is in at most one line at a time. */
+/** The links of a member of a line to its two neighbours. A member is in at most one line at a time. */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
@@ -26,7 +26,8 @@ export const leave = (member: Linked): void => {
 /** A queue: members in the order in which they joined. */
 export class Line<A extends Linked> {
   /**
-   * A link of the line before its first member and behind its last member, so that an empty line needs no special case.
+   * An additional link that joins the last member of the line to the first, so that an empty line needs no special
+   * case.
    */
   private readonly ends: Linked
 
@@ -59,7 +60,7 @@ export class Line<A extends Linked> {
     return first
   }
 
-  /** Moves all members of another line to the front of this line, in their order. */
+  /** Moves all members of another line to the front of this line, and keeps the order of the moved members. */
   precede(other: Line<A>): void {
     if (other.isEmpty) return
     const first = other.ends.behind!

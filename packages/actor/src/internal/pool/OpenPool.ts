@@ -1,6 +1,7 @@
 /**
- * Carries out, for an open pool, the actions that its table decides on. Each worker of a pool lives in a Scope of its
- * own. Tasks are callbacks that the table calls, so a waiting task costs no fiber.
+ * Runs an open pool: carries out the actions that the pool's table returns. Each worker of a pool lives in a Scope of
+ * its own. A waiting task of a pool is a callback and no fiber: the pool calls it when the table has a worker for the
+ * task.
  *
  * @since 0.1.0
  */
@@ -31,10 +32,10 @@ import * as Table from "./Table.ts"
 export interface Settings {
   readonly name: string
   readonly table: Table.Options
-  /** The milliseconds within which a worker must let go of a task whose caller has given the task up. */
+  /** The milliseconds that a worker has to let go of a task after the caller of the task has given it up. */
   readonly letGo: number
   readonly backoff: Schedule.Schedule<unknown, ActorError>
-  /** Starts a worker of the pool, which the current Scope owns. */
+  /** Starts a worker of the pool; the current Scope owns the worker. */
   readonly start: (name: string) => Effect.Effect<Portal.Portal<any>, ActorError, Scope.Scope>
 }
 
@@ -42,7 +43,7 @@ export interface Settings {
 interface Worker {
   readonly portal: Portal.Portal<any>
   readonly actor: ActorId
-  /** The time at which the worker's memory was last measured; `Infinity` while it is being measured. */
+  /** The time at which the worker's memory was last measured; `Infinity` while the memory is being measured. */
   measuredAt: number
 }
 
@@ -60,18 +61,18 @@ export class Task implements Table.Ticket {
   /** The number of times that the pool may still give the task to another worker. */
   retries: number
   /**
-   * The worker of the task, once the task has been told of its worker. A task keeps the value of its last worker until
-   * it asks for a worker again.
+   * The worker that the pool has given to the task, once the task knows its worker. A task keeps the value of its last
+   * worker until it asks for a worker again.
    */
   worker: Worker | undefined
-  /** The failure of a task that no worker will run. */
+  /** The failure with which the pool ends a task that no worker will run. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
-  /** The time at which the task began to wait, or to run; negative while it asks for a worker. */
+  /** The time at which the task began to wait for a worker, or began to run on its worker; negative before both. */
   since = 0
   /** True when the task has been counted as ended in the pool's numbers. */
   isOver = false
-  /** True when the task's worker was lost, and the pool is to give the task to another worker. */
+  /** True when the task's worker was lost and the pool will give the task to another worker. */
   isRepeated = false
 
   constructor(key: string | undefined, patient: boolean, retries: number, endpoint: AnyEndpoint | undefined) {
@@ -100,7 +101,7 @@ const closedError = (pool: string): ActorUnreachable =>
     })
   )
 
-/** The texts that a worker gets as the reason of its end, by the reasons of the pool. */
+/** The texts with which a pool ends a worker, by the reason for which the worker is condemned. */
 const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
@@ -114,11 +115,11 @@ export class OpenPool {
   readonly name: string
   readonly table: Table.Table
   readonly counts = new Counts.Counts()
-  /** A context without the caller of `Pool.make`, so that the pool's own work belongs to no trace and no deadline. */
+  /** The context of the pool's own work: without the trace and the deadline of the caller of `Pool.make`. */
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings
-  /** True when idle workers may end, so that the pool notes since when each worker is idle. */
+  /** True when the pool ends workers that are idle for too long, and so notes since when each worker is idle. */
   private readonly isElastic: boolean
   private readonly workers = new Map<Table.Slot, Worker>()
   private readonly starting = new Map<Table.Slot, Fiber.Fiber<void>>()
@@ -138,8 +139,8 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // The pool learns from an event that another actor ends a worker. The event about the worker's end comes before
-      // the end of the worker's connection.
+      // When another actor ends a worker, the pool learns this from the event `ActorEnding`. The event `ActorEnding` of
+      // a worker comes before the worker's connection ends.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -168,13 +169,13 @@ export class OpenPool {
     return Deferred.await(this.opening)
   })
 
-  /** Fails the waiting tasks, ends all workers, and waits until they are gone. */
+  /** Closes the pool: fails the waiting tasks, ends all workers, and waits until the workers are gone. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Deferred.await(this.closing)
   })
 
-  /** Refuses further tasks, and waits until all accepted tasks have ended and the workers are gone. */
+  /** Drains the pool: refuses new tasks, and waits until all accepted tasks have ended and all workers are gone. */
   readonly drain: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Drain" })
     return Deferred.await(this.closing)
@@ -183,8 +184,8 @@ export class OpenPool {
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   /**
-   * Asks for a worker for a task. A task gets a worker or a failure at once, or the pool wakes the task later with one
-   * of the two.
+   * Asks for a worker for a task. A task that asks gets a worker or a failure at once, or the pool wakes the task later
+   * with a worker or a failure.
    */
   submit(task: Task): void {
     const isAgain = task.number >= 0
@@ -195,10 +196,10 @@ export class OpenPool {
     if (task.since < 0) task.since = this.clock.currentTimeMillisUnsafe()
   }
 
-  /** Ends a task: its work is over, or its caller no longer waits. */
+  /** Takes a task out of the pool, because its work is over or its caller no longer waits. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    // The caller of a task may give the task up after the table has given it a worker, and before the task learns of
+    // A caller may give its task up after the table has chosen a worker for the task, and before the task learns of
     // this worker.
     if (task.worker !== undefined) {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
@@ -217,7 +218,8 @@ export class OpenPool {
       worker.measuredAt = this.now
       if (typeof bytes === "number") this.input({ _tag: "Measured", slot, bytes })
     })
-    // The failure of a measurement is dropped, because other events tell the pool of a worker that is lost or ending.
+    // A failure to measure a worker's memory is ignored, because other events tell the pool of a worker that is lost or
+    // ending.
     this.fork(Effect.ignore(asked))
   }
 
@@ -226,8 +228,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A woken task may end at once and change the table again. The actions of a table change that happens inside
-    // another change wait in `pending`, so that the stack does not grow.
+    // A task that the pool has woken may end at once, and so change the pool's table again. When one change of the
+    // table causes another, the later actions wait in `pending`, so that the stack does not grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -237,8 +239,8 @@ export class OpenPool {
   }
 
   /**
-   * Carries out one action of the table. The error of an action that throws is logged, and the other actions are still
-   * carried out.
+   * Carries out one action that the pool's table has returned. When one action of the table throws, the error is
+   * logged, and the other actions are still carried out.
    */
   private attempt(action: Table.Action): void {
     try {
@@ -283,11 +285,12 @@ export class OpenPool {
   }
 
   private assigned(task: Task): void {
-    // A task that was woken earlier in the loop over woken tasks may have ended this task.
+    // Another task, which was woken before this task, may have ended this task already.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
-    // The wall clock is cheaper to read than the monotonic clock. A change of the wall clock distorts only the
-    // durations that are measured at that moment.
+    // The durations of tasks are measured with the wall clock, which is cheaper to read than the monotonic clock. When
+    // the wall clock of the computer is changed, only the durations of tasks that are measured at that moment become
+    // wrong.
     const now = this.clock.currentTimeMillisUnsafe()
     // A task that gets a worker at once has waited for 0 ms.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
@@ -315,15 +318,15 @@ export class OpenPool {
   // ---- workers ----------------------------------------------------------------------------------------------------
 
   private start(slot: Table.Slot): void {
-    // The fiber of a worker starts uninterruptibly, because a fiber that is interrupted before its first operation
-    // would never tell the table that its worker has gone.
+    // The fiber of a worker starts uninterruptible. A fiber interrupted before its first operation would never tell the
+    // table that its worker is gone.
     const fiber = Effect.runForkWith(this.context)(this.live(slot), { uninterruptible: true })
     if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
   }
 
   /**
-   * One worker, from its start until its process is gone. Only the start of a worker can be interrupted; later steps
-   * are uninterruptible.
+   * Runs one worker of the pool, from its start until its process is gone. Only the start of a worker can be
+   * interrupted; the worker's later life in the pool is uninterruptible.
    */
   private live(slot: Table.Slot): Effect.Effect<void> {
     return Effect.flatMap(Scope.make(), (scope) => {
@@ -357,8 +360,8 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // The pool decided to end this worker while the worker was starting. A worker of the pool that becomes ready with
-    // more memory than `recycle.memory` is condemned as well, and first does its tasks.
+    // The pool has decided to end this worker while the worker was still starting. A worker that already has more
+    // memory than `recycle.memory` when it becomes ready is condemned, but first completes the tasks it was given.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -381,8 +384,9 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // A `lost` or `left` worker is already ending, and the callers of its tasks get the reason of this end. A cancel by
-    // the pool would replace the reason that the callers of the ending worker's tasks get.
+    // A worker that is condemned as `lost` or `left` is already ending, and the callers of its tasks get the reason of
+    // that end. If the pool also cancelled an ending worker, the callers of the worker's tasks would get the pool's
+    // reason instead of the real one.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -426,10 +430,13 @@ export class OpenPool {
   }
 }
 
-/** The rungs of the shutdown ladder on which an actor can no longer be asked to end. */
+/** The rungs of the shutdown ladder (such as SIGTERM and SIGKILL) after which an actor counts as lost. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
-/** Makes the error of tasks whose worker died, and that no other worker can run. */
+/**
+ * Makes the error of tasks that no worker can run, because the workers of the pool die before their first task has
+ * ended.
+ */
 const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
   Cause.fail(withoutStack(() =>
     new ActorUnreachable({
@@ -440,7 +447,7 @@ const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> 
     })
   ))
 
-/** Returns the fault that makes a worker useless after a task; `undefined` for a worker without fault. */
+/** Returns the reason why a worker can do no more tasks after its last task; `undefined` for a sound worker. */
 const faultOf = (pool: string, worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Fault | undefined => {
   if (Portal.isStuck(worker.portal)) return { why: "stuck", error: undefined }
   if (Exit.isSuccess(exit)) return undefined

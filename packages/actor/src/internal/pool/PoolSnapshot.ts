@@ -10,11 +10,11 @@ import type { OpenPool } from "./OpenPool.ts"
 import type { Reason, Slot, Stage } from "./Table.ts"
 
 /**
- * The state of one worker of a pool:
+ * The state of one worker of a pool is one of the following:
  *
- * - `starting`, `backing` say that the worker is being started, or waits for the next attempt to start it
- * - `idle`, `busy` say that the worker is ready, and has no task or at least one task
- * - `condemned` says that the worker gets no more tasks, and ends
+ * - `starting` says that the worker is being started, and `backing` that the pool waits before it tries the start again
+ * - `idle` says that the worker is ready and has no task, and `busy` that the worker has at least one task
+ * - `condemned` says that the worker gets no more tasks, and ends after its present tasks
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ export interface WorkerSnapshot {
   readonly running: number
   /** The number of tasks that the worker was given in its life; 0 for a condemned worker. */
   readonly served: number
-  /** The reason why the worker is condemned; undefined for any other worker. */
+  /** The reason why the worker gets no more tasks and ends; undefined for a worker that is not condemned. */
   readonly why: Reason | undefined
 }
 
@@ -44,7 +44,7 @@ export interface PoolSnapshot {
   /** The number of tasks that wait for a worker now. */
   readonly waiting: number
   readonly running: number
-  /** The numbers of tasks that have ended, by the tasks' outcome for their callers. */
+  /** The number of tasks that have ended, for each outcome that a caller of a task can get. */
   readonly tasks: {
     readonly succeeded: number
     readonly failed: number
@@ -58,17 +58,17 @@ export interface PoolSnapshot {
   /** The number of workers of the pool that have become ready. */
   readonly started: number
   /**
-   * Numbers of workers that were replaced, by reason. A `spare` worker gets no successor, and neither do the workers of
-   * a `closed` pool.
+   * The number of workers that were condemned, for each reason. Workers that end because they were idle for too long
+   * (`spare`) or because their pool is closed (`closed`) get no successor.
    *
-   * - `lost` counts workers whose connection ended, and `left` workers that were ended, but not by the pool
-   * - `stuck` counts workers that did not let go of a task that its caller had given up
-   * - `tasks`, `age` and `memory` count workers that reached the limit of this name in `recycle`
+   * - `lost` counts workers whose connection ended, and `left` counts workers that another actor ended
+   * - `stuck` counts workers that did not let go of a task after the task's caller had given it up
+   * - `tasks`, `age` and `memory` count workers that reached the limit of the same name in the option `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
   /**
-   * The durations in milliseconds for which tasks waited for a worker; `run` has the durations for which tasks were
-   * with a worker.
+   * The histogram of the milliseconds that tasks waited for a worker; `run` is the histogram of the milliseconds that
+   * tasks spent with a worker.
    */
   readonly wait: Durations
   readonly run: Durations
@@ -85,7 +85,7 @@ const workerOf = (pool: OpenPool, slot: Slot): WorkerSnapshot => {
   }
 }
 
-/** The snapshot of a pool in the form that observers read. */
+/** Converts the snapshot of a pool to the form that observers read. */
 export const inspect = (pool: OpenPool): PoolInspection => ({
   name: pool.name,
   workers: Array.from(pool.table.slots, (slot) => {

@@ -1,6 +1,6 @@
 /**
- * Runs Effects and Streams of a pool as promises and async iterables, for code without Effect. An `AbortSignal`
- * interrupts the Effect or the Stream.
+ * Runs Effects and Streams of a pool as promises and async iterables, for code without Effect. An aborted `AbortSignal`
+ * interrupts the Effect or the Stream that it was passed with.
  *
  * @since 0.1.0
  */
@@ -55,14 +55,14 @@ export const iterable = <A>(
     : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
 /**
- * The states of an iterator. In the state `aborted` the signal was aborted, and the reader has not learned of the abort
- * yet.
+ * The states of an iterator over a stream's items. In the state `aborted` of an iterator, its signal was aborted, and
+ * the reader has not learned of the abort yet.
  */
 type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/** Ends an iterable when the iterable's signal is aborted. */
+/** Closes the stream of an iterable when the signal of the iterable is aborted. */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
@@ -77,7 +77,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The failure of the closing stream is dropped, because the reader of the iterable gets this failure.
+    // A failure of closing the stream is ignored here, because the reader of the iterable gets this failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

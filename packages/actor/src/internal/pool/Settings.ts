@@ -1,5 +1,5 @@
 /**
- * The options of a pool, checked and turned into the bounds of its table.
+ * Checks the options of a pool, and converts them to the limits of the pool's table.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
 
 /**
- * The range of the number of workers, from `min` to `max`. While a pool has more than `min` workers, a worker that has
- * been idle for `idle` ends. By default `min` is 0 and `idle` is 30 seconds.
+ * The range of the number of workers, from `min` to `max`. While a pool has more than `min` workers, a worker without a
+ * task ends after the duration `idle`. By default the range of a pool's workers has `min` 0 and `idle` 30 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -23,8 +23,9 @@ export interface Size {
 }
 
 /**
- * The limits after which a worker that has not failed is replaced. A worker that reaches a limit first completes the
- * tasks that it has. By default no limit replaces a worker.
+ * The limits (tasks, age, memory) at which a pool replaces a sound worker by a new one. A worker that reaches a limit
+ * of `recycle` first completes the tasks that it has. By default a pool replaces no worker for its tasks, age or
+ * memory.
  *
  * @category models
  * @since 0.1.0
@@ -36,49 +37,53 @@ export interface Recycle {
   readonly age?: Duration.Input | undefined
   /**
    * Replaces a worker whose process has the given number of MiB of resident memory, buffers and native memory included.
-   * The memory of a worker is measured after a task, at most once a second.
+   * The pool measures the memory of a worker after a task, at most once a second.
    */
   readonly memory?: number | undefined
 }
 
 /**
- * The limits of a pool, and its policy for its workers.
+ * The options of a pool: its limits, and the rules by which it starts and replaces workers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PoolOptions {
-  /** The number of workers of a pool: a fixed number, or a range within which the load decides. */
+  /** The number of workers of a pool: a fixed number, or a range in which the pool follows the number of tasks. */
   readonly size: number | Size
   /** The number of tasks that a worker may have at the same time. Default: 1. */
   readonly concurrency?: number | undefined
   /**
-   * The number of tasks that may wait for busy workers. A task above the bound of the queue fails with `PoolFull` at
-   * once. Tasks for which the pool still starts workers do not count towards the bound of the queue. The queue of a
+   * The number of tasks that may wait for busy workers. A task that finds the queue full fails with `PoolFull` at once.
+   * Tasks that wait for a worker which is still starting do not count towards the limit of the queue. The queue of a
    * pool has no limit by default.
    */
   readonly queue?: number | undefined
   /**
-   * The time that a worker has to let go of a task that was interrupted or ran out of time. A worker that needs longer
-   * to let go of its task is replaced, and killed if it does not end. The default time to let go of a task is 500 ms.
+   * The time that a worker has to let go of a task after the task was interrupted or its deadline has passed. A worker
+   * that needs longer to let go of its task is replaced, and killed if it does not end. The default time to let go of a
+   * task is 500 ms.
    */
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
-   * The delays before the next start of a worker, after workers that failed to start or died before their first task
-   * had ended. When the schedule of delays ends, or after `startAttempts` failures in a row, tasks that no other worker
-   * can run fail with the error of the start. The default delay before the next start of a worker is 100 ms, and
+   * The schedule of delays before the next start of a worker, while workers fail to start or die before their first
+   * task has ended. When the schedule `backoff` ends, or after `startAttempts` failed starts, tasks that no other
+   * worker can run fail with the start's error. The default delay before the next start of a worker is 100 ms, and
    * doubles after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**
-   * The number of workers in a row that may fail to start, or die before their first task has ended. Default: 3. The
-   * first workers of a pool have one attempt only.
+   * The number of workers that may fail one after the other, either at their start or before their first task has
+   * ended. Default: 3. A pool tries to start each of its first workers only once.
    */
   readonly startAttempts?: number | undefined
 }
 
-/** The names of a pool's own options. All other options of a pool are those of an actor's start. */
+/**
+ * The names of a pool's own options. Options of a pool that are not in `names` are options for the start of each
+ * worker.
+ */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",
   "concurrency",
@@ -100,8 +105,8 @@ const refused = (of: string, what: string, value: unknown, needed: string): Erro
   new Error(`${of} cannot have ${what} ${String(value)}: ${needed} is needed`)
 
 /**
- * Converts a duration to milliseconds; throws when the value is no duration. Without this check of a duration a `NaN`
- * would mean no limit at all.
+ * Converts a duration to milliseconds; throws when the value is no duration. Options of a pool are checked for `NaN`,
+ * because a duration of `NaN` would mean no limit at all.
  */
 const millisOf = (of: string, what: string, duration: Duration.Input): number => {
   const isNumber = typeof duration !== "number" || !Number.isNaN(duration)
@@ -116,7 +121,7 @@ const millis = (of: string, what: string, duration: Duration.Input | undefined, 
   return known
 }
 
-/** Refuses a limit of 0 or less, which would replace every worker at once. */
+/** Refuses a limit of `recycle` of 0 or less, because such a limit would replace every worker at once. */
 const above0 = (of: string, what: string, value: number): number => {
   if (value > 0) return value
   throw refused(of, what, value, "more than 0")
@@ -133,8 +138,8 @@ const whole = (of: string, what: string, value: number, least: number, most = In
 }
 
 /**
- * Returns the milliseconds that a worker has to let go of a task. The time to let go must be finite, so that every wait
- * for a worker ends.
+ * Returns the milliseconds that a worker has to let go of a task. The time that a worker has to let go of a task must
+ * be finite, so that every wait for a worker ends.
  */
 export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
   const known = millis(`the pool "${name}"`, "letGo", letGo, defaultLetGoMillis)
@@ -163,8 +168,8 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
 const defaultRetries = 1
 
 /**
- * Checks the options of one task; an option without sense throws. The time `within` may be negative, as the remaining
- * time of a passed deadline is.
+ * Checks the options of one task, and throws when a value makes no sense. The option `within` of a task may be
+ * negative, because a caller may pass the remaining time of a deadline that has passed.
  */
 export const taskOf = (
   pool: string,

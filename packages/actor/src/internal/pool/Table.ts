@@ -1,6 +1,6 @@
 /**
- * The table of a pool, with one slot for each worker, which a step function changes. The table of a pool decides which
- * worker has which task, and which workers start, end or wait.
+ * The table of a pool, with one slot for each worker, and the function `step`, which changes the table for each input.
+ * The table of a pool decides which worker has which task, and which workers start, end or wait.
  *
  *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
  *                      ^    |                 |                                      |
@@ -15,8 +15,8 @@
  * | Backing   | waits for its start: workers did not start, or died before a task of theirs was over | yes |
  * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
- * Each step changes the table in place, like the state of a connection. The pool carries out the actions of a step
- * after the step.
+ * Each call of `step` changes the pool's table in place and makes no copy of it. The pool carries out the actions that
+ * `step` has returned.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import * as Waiting from "./Waiting.ts"
 
 export * from "./TableWords.ts"
 
-/** Reasons for which a condemned worker may still complete the tasks that it has. */
+/** The reasons for which a worker is condemned but may still complete its present tasks. */
 const recycled: ReadonlySet<Reason> = new Set<Reason>(["tasks", "age", "memory"])
 
 export const make = (options: Options): Table => ({
@@ -94,7 +94,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
   return actions
 }
 
-// ---- rules that hold after each step --------------------------------------------------------------------------------
+// ---- rules that the table applies after each input ------------------------------------------------------------------
 
 /** A draining pool is closed when its last task has ended. A pool has ended when its last worker is gone. */
 const settle = (table: Table, actions: Actions): void => {
@@ -110,8 +110,8 @@ const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
   phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
 
 /**
- * Chooses the least busy free worker. Of several idle workers the table chooses the worker that worked last, so that
- * the other workers stay idle long enough to end.
+ * Chooses the worker with the fewest tasks among the workers that have room for another task. Of several idle workers
+ * the table chooses the worker that worked last, so that the other workers stay idle long enough to end.
  */
 const leastBusy = ({ options, slots }: Table): Slot | undefined => {
   let best: Slot | undefined
@@ -165,7 +165,7 @@ const assign = (table: Table, slot: Slot, ticket: Ticket, actions: Actions): voi
   if (slot.phase.served >= table.options.tasks) condemn(table, slot, "tasks", actions)
 }
 
-/** Gives a worker as many waiting tasks as it has room for. */
+/** Gives waiting tasks to a worker until the worker has no more room. */
 const call = (table: Table, slot: Slot, actions: Actions): void => {
   while (hasRoom(slot, table.options)) {
     const ticket = Waiting.callFor(table.waiting, slot)
@@ -204,8 +204,8 @@ const finish = (
 }
 
 /**
- * Notes that a task of this worker has ended, which proves that workers can work. Returns true if the workers before
- * this worker had failed.
+ * Notes that a worker has completed a task, which proves that new workers of the pool can work. `prove` returns true if
+ * workers of the pool had failed before this worker completed a task.
  */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
@@ -218,7 +218,7 @@ const prove = (table: Table, slot: Slot): boolean => {
 
 // ---- workers --------------------------------------------------------------------------------------------------------
 
-/** Counts the slots that have a worker, or will get one. */
+/** Counts the slots of the pool whose worker is ready, is starting, or waits to be started. */
 const size = (table: Table): number => count(table, ({ phase }) => phase._tag !== "Condemned")
 
 const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
@@ -244,8 +244,9 @@ const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
 /**
- * Starts a worker again after a delay. The delays before starts grow with each failure, up to the number of attempts.
- * The limit of attempts does not apply while another worker of the pool lives.
+ * Starts the successor of a failed worker after a delay. The delay before a worker's start grows with each failure,
+ * until `attempts` starts have failed. While another worker of the pool lives, the pool tries failed starts again
+ * without limit.
  */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
@@ -253,8 +254,9 @@ const backOff = (table: Table, { error, failures }: Row, actions: Actions): void
 }
 
 /**
- * Starts missing workers: at least `min`, and more for the tasks that any worker may run. A leaving worker may have a
- * successor before it is gone, one at a time: a pool has at most one worker more than `max`.
+ * Starts the workers that the pool lacks: at least `min` workers, and more workers for waiting tasks that any worker
+ * may run. The successor of a leaving worker may start before the leaving worker is gone, so a pool has at most one
+ * worker more than `max`.
  */
 const grow = (table: Table, actions: Actions): void => {
   const { options, row, stage, waiting } = table
@@ -264,7 +266,7 @@ const grow = (table: Table, actions: Actions): void => {
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  // A pool whose workers may have any number of tasks still needs one worker.
+  // Waiting tasks need at least one worker, even if each worker may have any number of tasks.
   const one = Math.min(1, forAnybody)
   const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
   while (kept < most && (kept < floor(table) || coming < wanted)) {
@@ -288,7 +290,7 @@ const opened = (table: Table, actions: Actions): void => {
 }
 
 const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
-  // The pool decided to end this worker while the worker was being started.
+  // The pool has decided to end this worker while the worker was being started.
   if (slot.phase._tag !== "Starting") return
   table.failure = undefined
   slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
@@ -306,15 +308,18 @@ const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions)
 }
 
 /**
- * Lets the successor of a failed worker wait before its start. A failed worker gets no successor if the allowed number
- * of starts has failed.
+ * Delays the start of a failed worker's successor. A failed worker gets no successor once as many starts have failed as
+ * the option `attempts` allows.
  */
 const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
   if (isHopeless(table, row)) giveUp(table, row.error, actions)
   else if (isWanting(table)) backOff(table, row, actions)
 }
 
-/** True when the allowed number of starts has failed, and the pool has no other worker that is ready or starting. */
+/**
+ * True when as many starts have failed as `attempts` allows, and the pool has no other worker that is ready or
+ * starting.
+ */
 const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
   if (stage === "opening") return true
   if (row.failures < options.attempts) return false
@@ -326,20 +331,20 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // No worker is started if another worker has become ready during the delay, or no task waits any more.
+  // After the delay the worker is started only if the pool still has too few workers or tasks that wait.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
   actions.push({ _tag: "Start", slot })
 }
 
-/** Gives a slot up, because its `backoff` schedule has no further attempt. */
+/** Removes a slot whose `backoff` schedule allows no further start of a worker. */
 const retire = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
   if (isHopeless(table, { failures: Infinity, error })) giveUp(table, error, actions)
 }
 
-/** Gives up starting workers, and fails the waiting tasks with the reason. */
+/** Gives up starting workers, and fails the waiting tasks with the error of the last start. */
 const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   const { slots, waiting } = table
   if (table.stage === "opening") {
@@ -351,7 +356,7 @@ const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
 }
 
-/** Ends a useless worker at once, whatever tasks it has. */
+/** Ends a worker that can do no more tasks at once, even if the worker still has tasks. */
 const part = (
   table: Table,
   slot: Slot,
@@ -368,7 +373,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // A leaving worker whose successor has already been started gets no second successor.
+    // The successor of this leaving worker has already been started, so the pool starts no second successor.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }
@@ -385,16 +390,16 @@ const part = (
 }
 
 /**
- * Counts a worker that died before its first task had ended. The next start of a worker waits as long as after the
- * longest row of failures.
+ * Counts a worker that died before its first task had ended. The delay before the next start depends on the largest
+ * number of failures that the pool or the dead worker's slot has counted.
  */
 const join = (table: Table, row: Row): void => {
   if (table.row === undefined || table.row.failures < row.failures) table.row = row
 }
 
 /**
- * Removes a worker from those that get tasks. A worker that gets no more tasks keeps its present tasks until they have
- * ended.
+ * Takes a worker out of the workers that get new tasks. A worker that gets no more tasks keeps its present tasks until
+ * they have ended.
  */
 const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   const { phase } = slot
@@ -404,7 +409,7 @@ const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void =
   actions.push({ _tag: "Condemned", why })
 }
 
-/** Condemns a worker: it gets no more tasks, and ends when its last task has ended. */
+/** Condemns a worker: the worker gets no more tasks, and ends when its last task has ended. */
 const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   if (slot.phase._tag !== "Idle" && slot.phase._tag !== "Busy") return
   remove(table, slot, why, actions)
@@ -413,7 +418,8 @@ const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void 
 }
 
 /**
- * Replaces a worker that has gone or has lost its tasks: other workers may start, and take over the tasks of its keys.
+ * Replaces a worker that gets no more tasks: another worker may start, and take over the waiting tasks of the worker's
+ * keys.
  */
 const replace = (table: Table, actions: Actions): void => {
   grow(table, actions)
@@ -445,7 +451,7 @@ const ask = (table: Table, at: number, actions: Actions): void => {
   actions.push({ _tag: "Wake", at })
 }
 
-/** Asks the pool for a later tick, at which an idle worker may have to end. */
+/** Asks the pool for the input `Tick` at the time when the idle worker will have been idle for too long. */
 const watch = (table: Table, { since }: { readonly since: number }, actions: Actions): void => {
   const { idle, max, min } = table.options
   if (idle < Infinity && max > min && size(table) > min) ask(table, since + idle, actions)

@@ -12,8 +12,8 @@ export type Ticket = Waiting.Ticket
 export type Failure = Cause.Cause<ActorError>
 
 /**
- * Reasons why a worker gets no more tasks: its connection ended, another actor ends it, it did not let go of a task, or
- * it reached a limit. A `spare` or `closed` worker gets no successor.
+ * The reason why a worker gets no more tasks: its connection ended, another actor ends it, it is stuck, or it reached a
+ * limit. A worker that ends as `spare` (idle for too long) or `closed` (with its pool) gets no successor.
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
@@ -21,7 +21,7 @@ export type Reason = (typeof reasons)[number]
 interface Live {
   /** The time at which the worker became ready. */
   readonly born: number
-  /** The number of tasks that the worker was given. */
+  /** The number of tasks that the pool has given to the worker so far. */
   readonly served: number
 }
 
@@ -36,17 +36,17 @@ export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
   /**
-   * The number of starts of this slot that failed in a row. The number of failed starts is 0 again when the first task
-   * of a worker of this slot has ended.
+   * The number of workers of this slot that have failed one after the other. `failures` of a slot becomes 0 again when
+   * a worker of the slot has completed its first task.
    */
   failures: number
-  /** True when a task of the worker has ended without the loss of the worker. */
+  /** True when the worker has completed a task, and so has proven that it can work. */
   isProven: boolean
 }
 
 /**
- * The fault that makes a worker useless after a task. `error` is the failure of tasks that no other worker can run; a
- * stuck worker has no such failure.
+ * The reason why a worker can do no more tasks after its last task. `error` is the failure of the tasks that no other
+ * worker can run; it is undefined for a stuck worker.
  */
 export interface Fault {
   readonly why: Reason
@@ -54,8 +54,8 @@ export interface Fault {
 }
 
 /**
- * Workers in a row that died before their first task had ended: the number of these workers, and the error of the last
- * one.
+ * The number of workers that died one after the other before their first task had ended, and the error of the last of
+ * these workers.
  */
 export interface Row {
   readonly failures: number
@@ -69,7 +69,7 @@ export interface Options {
   readonly concurrency: number
   /** The number of tasks that may wait in the queue of the pool. */
   readonly queue: number
-  /** The milliseconds after which an idle worker beyond `min` ends. */
+  /** The milliseconds after which an idle worker ends, if the pool has more than `min` workers. */
   readonly idle: number
   /**
    * The number of tasks after which a worker is replaced; the limit `age` is in milliseconds, and the limit `memory` in
@@ -78,7 +78,7 @@ export interface Options {
   readonly tasks: number
   readonly age: number
   readonly memory: number
-  /** The number of starts in a row that may fail in one slot. */
+  /** The number of starts of one slot that may fail one after the other. */
   readonly attempts: number
 }
 
@@ -94,13 +94,13 @@ export interface Table {
   readonly waiting: Waiting.Waiting
   stage: Stage
   /**
-   * The error that is set when the allowed number of starts of workers has failed. New tasks fail with the error of the
-   * failed starts, and each new task starts at most one worker.
+   * The error of the last start, which is set when as many starts have failed as `attempts` allows. While `failure` is
+   * set, each new task starts at most one worker, and fails with the error of the start if that start fails too.
    */
   failure: Failure | undefined
   /**
-   * The workers in a row that died before their first task had ended, which delay new starts. A task that ends on any
-   * worker ends the row of dead workers.
+   * The workers that died one after the other before their first task had ended; they delay the next start. `row`
+   * becomes undefined when any worker of the pool completes a task.
    */
   row: Row | undefined
   /** The number of tasks that the workers of the pool have now. */
@@ -116,13 +116,13 @@ export type Input =
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
   /** A caller has given up its waiting task. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
-  /** A task has left its worker. */
+  /** A task has left its worker, because the task is over or the worker is lost. */
   | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Fault | undefined; readonly now: number }
   | { readonly _tag: "Started"; readonly slot: Slot; readonly now: number }
   | { readonly _tag: "StartFailed"; readonly slot: Slot; readonly error: Failure }
-  /** The wait of a slot after a failed start is over. */
+  /** The delay after the failed start of a slot's worker is over. */
   | { readonly _tag: "Retry"; readonly slot: Slot }
-  /** The `backoff` schedule of a failed start has no further attempt. */
+  /** The `backoff` schedule of a slot allows no further start after a failed start. */
   | { readonly _tag: "GiveUp"; readonly slot: Slot; readonly error: Failure }
   /** A worker takes no more tasks: its connection has ended, or it is ending. */
   | { readonly _tag: "Part"; readonly slot: Slot; readonly why: Reason; readonly error: Failure }
@@ -134,7 +134,7 @@ export type Input =
   | { readonly _tag: "Close" }
 
 export type Action =
-  /** Tells a task that the worker of the slot in its `holder` may now run the task. */
+  /** Tells a task that it may now run on the worker of the slot in the task's field `holder`. */
   | { readonly _tag: "Assign"; readonly ticket: Ticket }
   | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
   /** Fails tasks that no worker will run: the pool is closed, or cannot start a worker. */

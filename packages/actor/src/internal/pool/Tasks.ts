@@ -1,6 +1,6 @@
 /**
- * A task of a pool as an Effect: the task asks for a worker, runs its work in that worker, and leaves the worker in
- * every case.
+ * Runs a task of a pool as an Effect: asks for a worker, runs the task's work on that worker, and always leaves the
+ * worker.
  *
  * @since 0.1.0
  */
@@ -44,8 +44,8 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
-      // The answer of the pool is checked again, because the fiber of the task may have been preempted since the task
-      // asked the pool.
+      // The task looks at the pool's answer once more, because the answer may have come while the task's fiber was
+      // suspended.
       if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
@@ -53,7 +53,7 @@ const asked = <A, E, R>(
   })
 }
 
-/** True when the worker was lost or was ending, and running the task again cannot do its work twice. */
+/** True when the task's worker was lost or was ending, and a second run of the task cannot do its work twice. */
 const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean =>
   endpoint !== undefined && actor !== undefined && reasonToRepeat(error, actor, endpoint) !== undefined
 
@@ -72,7 +72,7 @@ const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
 }
 
 /**
- * Runs the work of a task once, on one worker. At every exit the task leaves the queue or its worker, so that an
+ * Runs the work of a task once, on one worker. A task always leaves the queue or its worker when it ends, so that an
  * interruption leaks no place in the queue and no worker.
  */
 const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
@@ -86,13 +86,16 @@ const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any
   })
 
 /**
- * Waits until the pool knows all workers that were lost in the same moment. Without the wait for all losses the pool
- * could give the task to another worker that is lost as well.
+ * Waits until the pool knows of every worker that was lost at the same moment as the task's worker. Without the wait
+ * for all losses, the pool could give the task to another worker whose loss is not known yet.
  */
 const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
 
-/** Runs the work of a task, and runs it on another worker if the first worker was lost before the work had begun. */
+/**
+ * Runs the work of a task. If the worker of a task is lost before the task's work has begun, the work runs on another
+ * worker.
+ */
 const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> => {
   const once = attempt(pool, task, work)
   if (task.retries <= 0 || task.endpoint === undefined) return once
@@ -125,7 +128,7 @@ export const run = (
 const timeout = (pool: OpenPool, millis: number, phase: TaskTimeout["phase"]): TaskTimeout =>
   withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))
 
-/** Makes the failure of a task whose deadline has passed before the task asks for a worker. */
+/** Makes the failure of a task whose deadline had passed before the task asked for a worker. */
 const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, TaskTimeout> => {
   count(pool, task, "timedOut")
   return Effect.fail(timeout(pool, Math.max(0, millis), "waiting"))
@@ -187,7 +190,7 @@ const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => 
   Effect.runForkWith(pool.context)(logError(line, exit.cause))
 }
 
-/** Holds a worker until the Scope closes, for a task such as a stream. */
+/** Holds a worker for a task such as a stream, until the Scope closes. */
 const held = (
   pool: OpenPool,
   key: string | undefined
@@ -199,12 +202,12 @@ const held = (
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
-    // The finalizer of the task is added before the task asks for a worker, so that an interruption between the two
-    // steps loses no worker.
+    // The task adds its finalizer before it asks for a worker, so that an interruption between the two steps leaks no
+    // worker.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 
-/** Reads a stream from one worker, and holds the worker until the stream is closed. */
+/** Reads a stream from one worker of the pool, and holds the worker until the stream is closed. */
 export const stream = (
   pool: OpenPool,
   key: string | undefined,

@@ -2,20 +2,19 @@
  * The waiting tasks of a pool, and the workers to which keys are bound.
  *
  * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. A key
- * that is bound to no worker is, with all its tasks, one member of the line for any worker; a bound key stands in the
- * line of its worker. Joining and leaving a line cost the same for one task as for a hundred thousand, even in the
- * middle.
+ * without a worker stands, with all its tasks, as one member in the line for any worker. A bound key stands in its
+ * worker's line. A task joins or leaves a line at the same cost, however many tasks are in the line.
  *
  * @since 0.1.0
  */
 import { isInLine, leave, Line, type Linked } from "./Line.ts"
 
-/** A waiting or running task, from the request of its caller until the end of the task. */
+/** A task of a pool, from the request of its caller until the task has ended. */
 export interface Ticket extends Linked {
   readonly key: string | undefined
   /**
-   * The position of the task in the order of asking; negative before the task has asked. A task that is tried again
-   * keeps its position in the order of asking.
+   * The position of the task in the order in which tasks asked for a worker; negative before the task has asked. A task
+   * that is given to another worker keeps its position in the order in which tasks asked for a worker.
    */
   number: number
   /** The slot whose worker runs the task. */
@@ -35,20 +34,25 @@ export const makeTicket = (key?: string, patient = false): Ticket => ({
   behind: undefined
 })
 
-/** A slot to which keys can be bound, with its own line of tasks. */
+/** A slot of the pool to which keys can be bound, with its own line of keys that have waiting tasks. */
 export interface Holder {
   /** The keys that have waiting tasks and are bound to this slot. */
   readonly own: Line<Binding>
-  /** The number of the slot's present worker: a key that was bound to an earlier worker of the slot is free. */
+  /**
+   * The serial number of the slot's present worker, by which the table sees that a key was bound to an earlier worker.
+   */
   life: number
   /**
-   * True when the slot's worker gets no more tasks. A key stays bound to the leaving worker until the last task of the
-   * key has ended.
+   * True when the slot's worker gets no more tasks. A key stays bound to a leaving worker until the worker's last task
+   * of that key has ended.
    */
   isLeaving: boolean
 }
 
-/** A key of the pool, with the tasks of this key. A key without tasks is a member of the line of remembered keys. */
+/**
+ * A key of the pool, with the waiting tasks of this key. A key without any task is a member of `remembered`, the line
+ * of keys that stay bound to their workers.
+ */
 export interface Binding extends Linked {
   readonly key: string
   readonly tickets: Line<Ticket>
@@ -58,20 +62,20 @@ export interface Binding extends Linked {
 }
 
 /**
- * The number of keys without a task that stay bound to their workers; above this number, the key that was used longest
- * ago is forgotten.
+ * The largest number of keys without a task that stay bound to workers. When more keys without a task are remembered,
+ * the key that was used longest ago is forgotten.
  */
 export const maxRememberedKeys = 10_000
 
 export interface Waiting {
-  /** Tasks that any worker may run: tasks without a key, and keys that are bound to no worker. */
+  /** The line for any worker: tasks without a key, and keys with waiting tasks that are bound to no worker. */
   readonly anybody: Line<Ticket | Binding>
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
   rememberedCount: number
   /** The number of tasks that wait in the pool. */
   count: number
-  /** The number of members of the line for any worker. */
+  /** The number of members of the line for any worker; a key counts as one member. */
   forAnybody: number
   next: number
 }
@@ -91,8 +95,8 @@ export const isWaiting = (ticket: Ticket): boolean => isInLine(ticket)
 const isBinding = (member: Ticket | Binding): member is Binding => "tickets" in member
 
 /**
- * Returns the slot to which a key is bound, if the slot's worker is still the same, or is leaving and has a task of the
- * key.
+ * Returns the slot to which a key is bound; `undefined` if the key's worker is gone, or is leaving without a task of
+ * the key.
  */
 const holderOf = ({ holder, life, running }: Binding): Holder | undefined =>
   holder !== undefined && (holder.life === life || holder.isLeaving && running > 0) ? holder : undefined
@@ -119,7 +123,7 @@ const bindingOf = (waiting: Waiting, key: string): Binding => {
   return made
 }
 
-/** Remembers a key without tasks for as long as its worker lives. */
+/** Keeps a key without tasks bound to its worker, until the worker ends or too many keys are remembered. */
 const settle = (waiting: Waiting, binding: Binding): void => {
   if (binding.running > 0 || !binding.tickets.isEmpty) return
   waiting.remembered.join(binding)
@@ -130,10 +134,7 @@ const settle = (waiting: Waiting, binding: Binding): void => {
   }
 }
 
-/**
- * Numbers a new task, and returns the worker that may run the task: any worker, the worker of its key, or no worker
- * yet.
- */
+/** Numbers a new task, and returns where it may run: on any worker, on the worker of its key, or on no worker yet. */
 export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder => {
   if (ticket.number < 0) ticket.number = waiting.next++
   if (ticket.key === undefined) return waiting.anybody.isEmpty ? "any" : "none"
@@ -142,13 +143,13 @@ export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder
   return holderOf(binding) ?? (waiting.anybody.isEmpty ? "any" : "none")
 }
 
-/** True when any worker may run the admitted task, including a worker that is still to start. */
+/** True when the admitted task may run on any worker, even on a worker that has yet to start. */
 export const isForAnybody = ({ binding }: Ticket, place: "any" | "none" | Holder): boolean =>
   typeof place === "string" && (binding === undefined || binding.tickets.isEmpty)
 
 /**
- * Puts an admitted task into the line in which it waits for a worker. A task that is tried again is put before all
- * other tasks of its line.
+ * Puts an admitted task into the line in which it waits for a worker. A task that asks again, because its worker was
+ * lost, is put before all other tasks of its line.
  */
 export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void => {
   const { binding } = ticket
@@ -162,7 +163,9 @@ export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void =
   if (!isInLine(binding)) queue(waiting, binding)
 }
 
-/** Puts a key with waiting tasks into the line from which its tasks are taken. */
+/**
+ * Puts a key with waiting tasks into the line of its worker, or into the line for any worker if the key has no worker.
+ */
 const queue = (waiting: Waiting, binding: Binding): void => {
   const holder = holderOf(binding)
   if (holder !== undefined) return holder.own.join(binding)
@@ -200,7 +203,7 @@ export const hold = (ticket: Ticket, holder: Holder): void => {
   binding.life = holder.life
 }
 
-/** Takes a task from the slot whose worker it has left. */
+/** Notes in a slot that a task has left the worker of the slot. */
 export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.holder = undefined
   const { binding } = ticket
@@ -220,7 +223,7 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
 
 /**
  * Returns the next task for a slot: the oldest of the tasks that are bound to the slot or that any worker may run. The
- * slot for which a task is returned holds the task.
+ * returned task is held by the slot from then on.
  */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first
@@ -237,7 +240,7 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
   }
   const ticket = member.tickets.call()!
   hold(ticket, holder)
-  // Takes one task of each key in turn, so that a key with many tasks does not hold up the other keys.
+  // The keys of a line take turns, so that a key with many tasks does not hold up the other keys.
   if (!member.tickets.isEmpty) holder.own.join(member)
   return ticket
 }

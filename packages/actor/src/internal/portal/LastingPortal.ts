@@ -22,20 +22,20 @@ export type Now =
   | { readonly _tag: "Restarting" }
   | { readonly _tag: "Gone"; readonly error: ActorError }
 
-/** The role behind a portal, as its supervisor reports it. */
+/** The state of the role to which a portal leads, as the role's supervisor reports it. */
 export interface Target {
   readonly name: string
   readonly holdMillis: number
   readonly now: () => Now
   /** The portal to the latest incarnation of the role, and the number of that incarnation. */
   readonly latest: () => { readonly portal: AnyPortal; readonly incarnation: number }
-  /** Calls `callback` after every change of the role, until the returned function is called. */
+  /** Calls `callback` after every change of the role's state, until the function that `changed` returned is called. */
   readonly changed: (callback: () => void) => () => void
-  /** Makes the error of a call that has waited for the role for `holdMillis`. */
+  /** Makes the error of a call that has waited for `holdMillis` while no actor played the role. */
   readonly late: () => ActorError
   /**
-   * Reports that an actor begins no more calls, because it is drained or ends. The portal to a role asks the supervisor
-   * for a successor, if the role may have a successor.
+   * Notes that the present actor of a role begins no more calls, because this actor is being drained or ended. The
+   * portal to a role asks the supervisor for a successor, if the role may have a successor.
    */
   readonly refused?: ((portal: AnyPortal) => void) | undefined
 }
@@ -46,8 +46,8 @@ const isExcept = (portal: AnyPortal, except: string | undefined): boolean =>
 /** Waits until an actor other than `except` plays the role, or until it is certain that no actor will play the role. */
 const played = (target: Target, except: string | undefined): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
-    // The finalizer of a callback runs only when the callback is interrupted, and not when the callback resumes, so the
-    // callback itself removes its listener.
+    // The finalizer of `Effect.callback` runs only at an interruption, so a callback that resumes removes its listener
+    // itself.
     const look = () => {
       const now = target.now()
       if (now._tag === "Restarting" || now._tag === "Up" && isExcept(now.portal, except)) return
@@ -70,11 +70,12 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
     })
   })
 
-/** The number of repeats of a call of an `idempotent` endpoint that may have begun. */
+/** The largest number of times that a call of an `idempotent` endpoint is repeated after it may have begun. */
 const maxRepeats = 1
 
 /**
- * True when a call that failed at `portal` may reach a successor. A call stays failed if no successor can come.
+ * True when a call that failed at the actor of `portal` may be repeated at the actor's successor. A call of a role is
+ * not repeated if no successor can come.
  */
 const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
   if (isEnding) target.refused?.(portal)
@@ -89,7 +90,7 @@ type Refusal = {
   readonly actor?: { readonly uuid: string }
 }
 
-/** True when the error means that the actor begins no more calls, because it is drained or ends. */
+/** True for an error which means that the called actor begins no more calls, because it is being drained or ended. */
 const isRefusal = (portal: AnyPortal, error: unknown): boolean => {
   const { _tag, actor, began, isDraining } = (error ?? {}) as Refusal
   return actor?.uuid === portal.actor.uuid &&
@@ -126,7 +127,8 @@ export const make = (target: Target): AnyPortal => {
       const mayRepeat = (error: unknown): boolean => {
         reason = reasonToRepeat(error, portal.actor, call.endpoint)
         const may = reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
-        // An idempotent call is repeated because its actor ends, and an ending actor begins no more calls.
+        // An idempotent call that failed is repeated only at a successor, because the failed actor is gone or ending,
+        // and begins no more calls.
         return may && hasSuccessor(target, portal, reason === "idempotent" || isRefusal(portal, error))
       }
       return Effect.catchIf(
@@ -136,7 +138,8 @@ export const make = (target: Target): AnyPortal => {
       )
     })
   const run = (call: any) => runAgain(call, 0)
-  // A refusal arrives before the first item of a stream and before the body of a dialog, so the call can be repeated.
+  // An actor refuses a stream before its first item and a dialog before its body runs, so a refused call can be
+  // repeated.
   const isRefused = (portal: AnyPortal) => (error: unknown) =>
     isRefusal(portal, error) && hasSuccessor(target, portal, true)
   const stream = (call: any, options: any): Stream.Stream<any, any> =>
@@ -175,7 +178,7 @@ export const make = (target: Target): AnyPortal => {
     stream,
     open,
     openScoped,
-    // A cancel through a portal to a role ends only the present incarnation, because its caller did not mean the
+    // `cancel` of a portal to a role ends only the present incarnation, because the caller of `cancel` did not mean the
     // successor.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),

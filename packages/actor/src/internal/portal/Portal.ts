@@ -4,8 +4,8 @@
  * names the reason.
  *
  * The type of a portal lists the endpoints that the actor exposes, so calling any other endpoint is a compile error. At
- * run time the portal checks the module as well as the name, because two modules may each have an endpoint of one name
- * and shape.
+ * run time the portal checks the module and the name of a called endpoint, because two modules may have endpoints of
+ * one name.
  *
  * @since 0.1.0
  */
@@ -38,7 +38,7 @@ import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
 import { windowOf } from "../stream/Inbox.ts"
 
 /**
- * The endpoints of the definitions or the Service with which an actor was started.
+ * The type of the endpoints that an actor serves, from the definitions or the Service with which the actor was started.
  *
  * @category type-level
  * @since 0.1.0
@@ -49,7 +49,7 @@ export type EndpointsOf<X> = 0 extends 1 & X ? any
   : never
 
 /**
- * The dialog of an endpoint as the caller of the dialog holds it.
+ * The type of the dialog of an endpoint, as the caller of the endpoint holds the dialog.
  *
  * @category type-level
  * @since 0.1.0
@@ -63,7 +63,7 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
 >
 
 type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
-/** The dialog of a call. The dialog of a generic endpoint also has generic methods. */
+/** The type of the dialog that a call opens. The dialog of a generic endpoint has generic methods. */
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
@@ -78,31 +78,34 @@ export interface Portal<in X> {
   readonly actor: ActorId
   readonly name: string
   /**
-   * The reference of the actor, as data, which can be sent in place of the portal (`Actor.ref`, `Actor.portal`). A
-   * portal to handlers that run in this process has no reference, and a read of `ref` throws.
+   * The reference of the actor behind the portal: data that can be sent to other actors, which a portal cannot
+   * (`Actor.ref`, `Actor.portal`). A portal to handlers that run in this process has no reference, so that reading its
+   * `ref` throws.
    */
   readonly ref: ActorRef<X>
   /**
-   * Runs a call in the actor; the result is one answer, the endpoint's own error, or an `ActorError`. Interrupting the
-   * call interrupts the far fiber and waits for its finalizers, no longer than `Timeouts.cancel`.
+   * Runs a call in the actor: succeeds with the answer, or fails with the endpoint's own error or an `ActorError`.
+   * Interrupting the call interrupts the handler in the other actor, and waits at most `Timeouts.cancel` for the
+   * handler's finalizers.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
-   * Reads a stream from the actor, with credit, so that a slow reader slows the producer. Leaving the stream early
-   * stops the producer and waits for its finalizers. `window` is the number of items that may be on their way.
-   * `receiver` decides about items that do not match their schema, which otherwise fail the stream.
+   * Reads a stream from the actor; a slow reader slows the producer, because the producer needs credit to send. A
+   * reader that leaves the stream early stops the stream's handler, and waits for the handler's finalizers. `window` is
+   * the number of items that may be on their way to the reader of a stream. `receiver` decides what becomes of items
+   * that do not match their schema; without a `receiver` such an item fails the stream.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<Success<C>, never> | undefined }
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
-   * Opens a dialog and runs `body` in it: the body and the far handler are linked. A failure of the callee interrupts
-   * the body, and fails `open`. A body that returns waits for the callee; a body that fails or is interrupted cancels
-   * the callee and waits, within the bound of the cancel. A cancel of the dialog by the body's own `dialog.cancel` does
-   * not fail the dialog.
+   * Opens a dialog with the actor and runs `body` in it; `body` and the actor's handler end together. A failure of the
+   * callee's handler interrupts `body`, and `open` fails with it. After `body` has returned, `open` waits for the
+   * callee. If `body` fails or is interrupted, `open` cancels the callee and waits at most `Timeouts.cancel`. A body
+   * that cancels its own dialog with `dialog.cancel` does not make `open` fail.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -115,34 +118,36 @@ export interface Portal<in X> {
     options?: StreamOptions
   ) => Effect.Effect<B, Failure<C> | E2 | ActorError, R>
   /**
-   * Opens a dialog that lives as long as the Scope, and is cancelled when the Scope closes. A failure of the callee
-   * wakes no fiber: the next `receive`, `send` or `result` of the dialog fails with the callee's failure.
+   * Opens a dialog with the actor; the dialog is cancelled when the Scope closes. A failure of the callee interrupts no
+   * fiber of the caller: the next `receive`, `send` or `result` of the dialog fails with it.
    */
   readonly openScoped: <C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">>(
     call: C,
     options?: StreamOptions
   ) => Effect.Effect<Opened<C>, Failure<C> | ActorError, Scope.Scope>
   /**
-   * Ends the whole actor and waits until the actor is gone. `reason` reaches the finalizers of the actor, and every
-   * caller with an open call to the actor. The shutdown ladder bounds the wait; repeated calls wait for the same end.
+   * Ends the whole actor behind the portal, and waits until the actor is gone. `reason` reaches the finalizers of the
+   * actor, and every caller with an open call to the actor. The shutdown ladder bounds how long `cancel` waits. A
+   * second `cancel` waits for the same end of the actor.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   /** Waits until the actor behind the portal has ended, and returns its exit; `wait` never fails. */
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * Waits until no further call can begin at the actor: it has said its last word, or its connection has ended.
-   * `closed` never fails. `closed` resolves before any open call is told of the end, and earlier than `wait`, which
-   * also learns how the actor ended.
+   * Waits until no further call can begin at the actor, because the actor has said its last word or its connection has
+   * ended. `closed` never fails. `closed` resolves before open calls fail because of the actor's end. `wait` resolves
+   * later than `closed`, because `wait` also learns how the actor ended.
    */
   readonly closed: Effect.Effect<void>
   /**
    * The number of actors that have been behind this portal: 1 at first, and one more after each restart by a
-   * supervisor. The fields `actor`, `ref`, `cancel`, `wait` and `closed` of the portal are those of its present actor.
+   * supervisor. After a restart, the fields `actor`, `ref`, `cancel`, `wait` and `closed` of a portal belong to the new
+   * actor.
    */
   readonly incarnation: number
   /**
-   * The fate of calls through this portal, now and after every change: they pass, wait or fail. The stream of the fates
-   * of calls ends with `"gone"`.
+   * The stream of the portal's states (`up`, `restarting` or `gone`), which begins with the present state. The stream
+   * `changes` ends after its item `"gone"`.
    */
   readonly changes: Stream.Stream<Reachability>
   /** A snapshot of the portal's connection: its dialogs, frames and bytes. */
@@ -150,7 +155,8 @@ export interface Portal<in X> {
 }
 
 /**
- * The fate of a call through a portal: it passes, it waits for a restart, or it fails.
+ * The state of a portal for its callers: calls through the portal pass (`up`), wait for a restart (`restarting`), or
+ * fail (`gone`).
  *
  * @category models
  * @since 0.1.0
@@ -166,26 +172,29 @@ export interface PortalOptions {
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
   /**
-   * Waits for the end of the actor as `wait` does, and handles the end; fails when the exit cannot be known. Default:
-   * `wait`.
+   * Waits for the end of the actor and, for the actor's owner, handles the exit; fails when the exit cannot be known.
+   * Default: `wait`.
    */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
-   * Lets no further call begin at the actor; returns the number of calls that are still open at the bound of the drain.
-   * `drain` is absent when this side does not own the actor.
+   * Drains the actor: no further call begins. `drain` returns the number of calls that are still open when the given
+   * time is over. `drain` is absent when the holder of the portal does not own the actor.
    */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; `undefined` for a portal to handlers of this process. */
   readonly ref?: ActorRefData | undefined
-  /** The error of a portal that must not be used any more, even if its connection still lives. */
+  /**
+   * Returns the error for calls through a portal that may not be used any more, even if the portal's connection still
+   * lives.
+   */
   readonly closed?: (() => ActorError | undefined) | undefined
-  /** The prefix of endpoint names on the connection, when calls to the actor are relayed by another actor. */
+  /** The prefix that endpoint names get on the connection when another actor relays the calls to the actor. */
   readonly prefix?: string | undefined
 }
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal stand for the portal that `latest` returns, whose internals the portal uses. */
+/** Makes a portal stand for the portal that `latest` returns: all internals are read from that other portal. */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -222,15 +231,15 @@ export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
 /**
- * Calls `callback` once when no further call can begin at this portal, and before any open call is told of the end. The
- * callback for a portal's end runs in the turn of the event loop in which the portal ends. The returned function
- * removes the callback for the end of the portal.
+ * Calls `callback` once, when no further call can begin at this portal, and before open calls fail because of the
+ * actor's end. The callback of `whenClosed` runs in the turn of the event loop in which the portal ends. The function
+ * that `whenClosed` returns removes the callback.
  */
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => watched(portal, callback, false)
 
 /**
- * Calls back as `whenClosed` does, but keeps no connection open. If the connection has retired, only its next use finds
- * the end of the actor.
+ * Calls `callback` when the portal ends, as `whenClosed` does, but does not keep the portal's connection open. If the
+ * portal's connection has retired, only the next use of the connection finds out that the actor has ended.
  */
 export const whenFoundClosed = (portal: Portal<any>, callback: () => void): () => void =>
   watched(portal, callback, true)
@@ -241,14 +250,14 @@ const watched = (portal: Portal<any>, callback: () => void, rests: boolean): () 
 }
 
 /**
- * Drains an actor of the caller: the actor begins no further call, and its open calls continue. `drain` resolves when
- * the last open call has ended, or at the given bound, with the number of open calls: 0 means that the actor is
- * drained.
+ * Drains an actor that the caller owns: the actor begins no further call, and its open calls continue. `drain` waits
+ * until the last open call has ended, but at most `within`. The result of `drain` is the number of calls that are still
+ * open.
  *
- * All further calls of the drained actor fail with `ActorBusy`, whose `isDraining` is true: a call that fails with this
- * error has not begun, and may be repeated elsewhere. Children of a draining actor may still call the actor. A drain
- * cannot be undone, because the owner ends a drained actor. Only the portal of the owner can drain an actor; any other
- * portal is a defect.
+ * Further calls to a draining actor fail with an `ActorBusy` whose `isDraining` is true. A call that fails with
+ * `ActorBusy` has not begun, so it may be repeated at another actor. Children of a draining actor may still call the
+ * actor. A drain cannot be undone, because the owner ends a drained actor. Only the portal of its owner can drain an
+ * actor; with any other portal `drain` dies.
  *
  * @example
  * ```ts
@@ -264,38 +273,41 @@ export const drain = (portal: Portal<never>, within: Duration.Input): Effect.Eff
   insides.get(portal)!.drain?.(within) ??
     Effect.die(new Error(`only its owner can drain ${formatActor(portal.actor)}`))
 
-/** Waits for the end of the actor behind a portal, and handles the end. */
+/** Waits for the end of the actor behind a portal; if the caller owns the actor, its exit then counts as handled. */
 export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorError> => {
   const options = insides.get(portal)!
   return options.monitor ?? options.wait
 }
 
 /**
- * Returns the portal with another bound than `Timeouts.cancel` for the cancels of its callers, in milliseconds.
+ * Returns a portal whose cancelled calls wait the given number of milliseconds, instead of `Timeouts.cancel`, for the
+ * acknowledgement.
  */
 export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
   const options = insides.get(portal)!
   return make({ ...options, env: { ...options.env, cancelBound: millis } })
 }
 
-/** Calls `callback` as `whenClosed` does, and tells it whether the actor has said `Bye`. */
+/**
+ * Calls `callback` when the portal ends, as `whenClosed` does, and tells the callback whether the actor has said `Bye`.
+ */
 export const whenParted = (portal: Portal<any>, callback: (saidGoodbye: boolean) => void): () => void => {
   const { channel } = insides.get(portal)!
   return channel.whenCallsOver(() => callback(channel.bye !== undefined))
 }
 
-/** Calls an endpoint of the actor's runtime, which serves more than the actor exposes. */
+/** Calls an endpoint that the runtime of the actor serves, although the actor does not expose it. */
 export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect.Effect<unknown, unknown> => {
   const { channel, env } = insides.get(portal)!
   return Caller.run(channel, env, call)
 }
 
-/** True while a dialog that this side cancelled is open beyond the bound of its cancel. */
+/** True while a dialog of this portal that the caller has cancelled is still open after the bound of the cancel. */
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
 /**
- * Returns the route of a portal's calls, by which another actor's calls are relayed; `undefined` for a portal without a
- * route.
+ * Returns the connection and the endpoint names of a portal, with which this actor relays the calls of another actor to
+ * the same actor.
  */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
@@ -305,8 +317,8 @@ export const relayed = (portal: Portal<any>): Relayed | undefined => {
 }
 
 /**
- * Gives a call the endpoint name that it has on the connection. Each name on the connection has one endpoint value,
- * because the endpoint's codecs are cached by this value.
+ * Adds the prefix of a portal to the endpoint name of a call. Calls of one endpoint share one prefixed endpoint object,
+ * because the codecs of an endpoint are cached by the object.
  */
 const addressing = (prefix: string | undefined) => {
   if (prefix === undefined) return (call: Call<AnyEndpoint>) => call
@@ -321,19 +333,22 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
-/** Makes the error for a program without type checks that passes a value which is no call of the wanted kind. */
+/**
+ * Makes the error for JavaScript code that passes a portal some value which is no call, stream or dialog of an
+ * endpoint.
+ */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +
       "Effect, Stream or function cannot cross"
   )
 
-/** The endpoints that error texts may list: the exposed endpoints without those of the runtime. */
+/** The exposed endpoints that an error text lists; endpoints of the runtime itself are left out. */
 const shown = (exposed: PortalOptions["exposed"]) => Array.from(exposed).filter(([name]) => !isInternal(name))
 
 /**
- * The error of a call that this portal cannot make: the actor does not expose its endpoint, or the endpoint is of
- * another kind.
+ * Returns the error of a call that a portal cannot make: its endpoint is not exposed, or is of another kind (call,
+ * stream, dialog).
  */
 const unknown = (
   options: PortalOptions,
@@ -366,7 +381,7 @@ const unknown = (
 const noReference = (name: string): string =>
   `"${name}" runs in this process and has no reference: no other process could open a portal to it. Start it as an actor`
 
-/** Makes a portal to an actor over an open channel. */
+/** Makes a portal to an actor over an open connection (`PeerChannel`). */
 export const make = (options: PortalOptions): Portal<any> => {
   const { actor, channel, env } = options
   const address = addressing(options.prefix)

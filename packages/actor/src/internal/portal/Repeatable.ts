@@ -1,5 +1,5 @@
 /**
- * Decides which failed calls may be repeated at another actor, without a risk of doing their work twice.
+ * Decides which failed calls may be repeated at another actor without harm.
  *
  * @since 0.1.0
  */
@@ -15,8 +15,8 @@ import {
 } from "../errors/ActorError.ts"
 
 /**
- * The reason why a failed call may be repeated, which is `unbegun` when the call has not run at `actor`, and
- * `idempotent` when it may run twice and `actor` is lost or was ending.
+ * Returns the reason why a failed call may be repeated; the reason `unbegun` means that the call has not run at
+ * `actor`. The reason `idempotent` means that `actor` is lost or ending, and that the call may run twice.
  */
 export const reasonToRepeat = (
   error: unknown,

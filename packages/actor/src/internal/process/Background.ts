@@ -1,10 +1,10 @@
 /**
- * Watches fibers in the background of an actor: fibers that its layers or its `build` forked into their Scope, where no
- * fiber waits for them. A background fiber that fails or dies is logged as an Error, and causes an event in its actor
+ * Watches the background fibers of an actor: fibers that its layers or its `build` have forked into a Scope, and that
+ * no other fiber awaits. A background fiber that fails or dies is logged as an Error, and causes an event in its actor
  * and at the actor's owner.
  *
- * Effect does not report how a background fiber exits, but the fiber's Scope lists the fiber among its finalizers. The
- * Scope that layers and `build` get watches its own list of finalizers.
+ * Effect does not report the exit of a background fiber, but the Scope of the fiber has a finalizer for it. Layers and
+ * `build` get a Scope that notices each fiber which is added to the Scope's finalizers.
  *
  * @since 0.1.0
  */
@@ -27,8 +27,7 @@ type Failed = (cause: Cause.Cause<unknown>) => void
 const keep = {}
 
 /**
- * The finalizers of an open Scope, each finalizer under the object to which it belongs: a fiber, a Scope below, or an
- * unknown object.
+ * The finalizers of an open Scope by the object that each finalizer ends: a fiber, a child Scope, or some other object.
  */
 class Finalizers extends Map<{}, Finalizer> {
   private readonly failed: Failed
@@ -36,7 +35,8 @@ class Finalizers extends Map<{}, Finalizer> {
   constructor(failed: Failed) {
     super()
     this.failed = failed
-    // A Scope replaces an empty list of finalizers, so a permanent entry keeps the watching list in its place.
+    // Effect's Scope replaces an empty map of finalizers by a new map, so one permanent entry keeps this map in its
+    // place.
     super.set(keep, () => Effect.void)
   }
 
@@ -61,15 +61,18 @@ const observe = (scope: Scope.Scope, failed: Failed): void => {
 }
 
 /**
- * A Scope below the given one, in which layers are built. Failures of background fibers in the Scope of the layers are
- * reported.
+ * A child Scope in which the layers of an actor are built. Failures of background fibers in the Scope of an actor's
+ * layers are logged and reported to the owner.
  */
 export interface Foreground {
   readonly scope: Scope.Closeable
   readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>
 }
 
-/** Opens a Scope whose background failures are reported, and logged with the loggers of `context`. */
+/**
+ * Opens a child Scope; the failure of a background fiber in it is reported to the owner, and logged with the loggers of
+ * `context`.
+ */
 export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Context<never>): Foreground => {
   const failed = (cause: Cause.Cause<unknown>) => tell(local, context, cause)
   const observed = Scope.forkUnsafe(scope, scope.strategy)
@@ -78,7 +81,9 @@ export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Con
   return { scope: observed, build: (layer) => Layer.buildWithMemoMap(layer, memoMap, observed) }
 }
 
-/** A memo map that watches the Scope of each layer of a graph: the map itself makes these Scopes. */
+/**
+ * Makes a memo map that watches the background fibers of each layer, because the memo map makes a Scope for each layer.
+ */
 const observedMemoMap = (failed: Failed): Layer.MemoMap => {
   const memoMap = Layer.makeMemoMapUnsafe()
   const observed: Layer.MemoMap = Object.create(memoMap, {
@@ -110,7 +115,10 @@ const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.C
   }
 }
 
-/** Runs the main of an actor in a Scope of its own, whose background failures are reported as well. */
+/**
+ * Runs the main of an actor in a Scope of its own; failures of background fibers in this Scope are reported to the
+ * owner.
+ */
 export const scoped = <A, E>(
   main: Effect.Effect<A, E, never>,
   local: LocalActor,

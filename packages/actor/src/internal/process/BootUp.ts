@@ -1,6 +1,7 @@
 /**
- * The boot of an actor, from its `Spawn` until it is ready: its platform, its modules, their layers, and the handlers.
- * An actor that is told to end during its boot gives up the boot, and a failed boot leaves nothing behind.
+ * Boots an actor, from the word `Spawn` until the actor is ready: builds its platform, imports its modules, and builds
+ * their layers and handlers. An actor that is told to end during its boot gives up the boot, and a failed boot leaves
+ * nothing behind.
  *
  * @since 0.1.0
  */
@@ -42,23 +43,23 @@ import * as ServiceImplementation from "./ServiceImplementation.ts"
 import * as Teardown from "./Teardown.ts"
 
 /**
- * The ways for a platform to end an actor that runs.
+ * The functions by which a platform ends an actor that runs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Started {
-  /** Ends the actor because of an error that no code in it has caught. */
+  /** Ends the actor because of an error that no code in the actor has caught. */
   readonly uncaught: (error: unknown) => void
   /**
-   * Handles a signal from outside: the actor asks its parent to end the actor in order. `code` is the exit code of the
-   * process if no owner ended the actor.
+   * Ends the actor after a signal from outside: the actor asks its parent for the end (`Leave`). `code` is the exit
+   * code of the actor's process if the actor ends because of the signal alone.
    */
   readonly end: (reason: string, code: number) => void
 }
 
 /**
- * The functions of a platform for the life of one actor.
+ * The functions that a platform supplies for the life of one actor.
  *
  * @category models
  * @since 0.1.0
@@ -68,44 +69,44 @@ export interface ActorMainOptions {
   readonly actor: ActorId
   readonly connection: Connection
   /**
-   * Imports the modules that the actor is to serve. The import rejects with an error that names the mistake and what
-   * the user can do next.
+   * Imports the modules that the actor is to serve. `load` rejects with an error that names the mistake in a module and
+   * what the user can do next.
    */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports the module whose export implements the actor's Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /**
-   * Builds the platform of this actor as its parent described it. The platform of an actor is closed with the Scope,
-   * after all other parts of the actor.
+   * Builds the platform of this actor as its parent described it. The Scope of an actor's platform closes after all
+   * other parts of the actor have ended.
    */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
   /** Opens the door of the actor when an observer knocks. An actor cannot be observed by default. */
   readonly observe?: Offer | undefined
   /**
-   * Opens the record of the actor's calls, before any module of it is imported. An actor keeps no record of its calls
+   * Opens the record of the actor's calls, before the actor imports any module. An actor keeps no record of its calls
    * by default.
    */
   readonly record?: KeepRecord | undefined
   /**
-   * Gets the functions that end the actor from outside its connections. An actor can be ended only over its connections
-   * by default.
+   * A callback that gets the functions by which the platform ends the actor, for example after a signal. By default
+   * only the parent and peers can end an actor, over their connections.
    */
   readonly onStart?: ((actor: Started) => void) | undefined
   /** A callback for the moment at which the parent has named this actor, before any part of the actor is built. */
   readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
-   * A callback for the moment at which the actor is ready to serve. `rehearsal` makes the actor's first call as cheap
-   * as later calls: each `next` is a piece of a millisecond or two, for a turn in which the process is idle.
+   * A callback for the moment at which the actor is ready to serve. `rehearsal` makes the actor's first call as fast as
+   * later calls. Each `next` takes a millisecond or two, and should run while the process is idle.
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /**
-   * A callback for the moment at which the actor begins to end. Other work of the platform should stop when the actor
-   * begins to end, because the actor's last words need the time.
+   * A callback for the moment at which the actor begins to end. A platform should stop its other work, such as the
+   * rehearsal, when the actor begins to end, because the last words need the time.
    */
   readonly onEnding?: (() => void) | undefined
   /**
-   * Resolves when the output of the actor's process has left the process. A slow reader of the output delays the end of
-   * the actor.
+   * Resolves when all output on the actor's stdout and stderr has left the process. A slow reader of an actor's stdout
+   * or stderr delays the end of the actor.
    */
   readonly written?: (() => Promise<void>) | undefined
 }
@@ -120,7 +121,7 @@ export class BootFailed {
   }
 }
 
-/** The life of an actor that a boot begins, with the callback for a request to end the actor. */
+/** The life of an actor that is being booted, and the callback for a request (`CancelActor`) to end the actor. */
 export interface Beginning extends Life {
   readonly cancelled: (message: CancelActor, from: PeerChannel) => void
 }
@@ -131,10 +132,11 @@ export interface Booted {
   readonly logs: LogForwarder
   readonly scope: Scope.Closeable
   readonly main: Effect.Effect<unknown, unknown> | undefined
-  /** The context in which an actor's handlers run, and whose loggers write to the root. */
+  /** The Effect context in which an actor's handlers run; its loggers send the logs towards the root. */
   readonly context: Context.Context<never>
   /**
-   * The Scope of the platform. The Scope of the platform is closed when the handlers, the layers and the logs are done.
+   * The Scope of the actor's platform. The Scope of an actor's platform closes when the actor's handlers, layers and
+   * logs have ended.
    */
   readonly platformScope: Scope.Closeable
 }
@@ -179,7 +181,7 @@ export const bootUp = (
         outside(() => loaded(options, spec)),
         (error) => new BootFailed("import", error)
       )
-      // The actor reports the step `building` only if it has layers to build, because only layers take time.
+      // An actor without layers does not tell its parent that it builds layers, because only layers take time.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
@@ -223,8 +225,8 @@ const infoOf = ({ actor }: ActorMainOptions, ancestors: SpawnSpec["ancestors"]):
 })
 
 /**
- * Builds the platform, before any module of the program is imported. A platform that cannot be built releases the parts
- * that were built.
+ * Builds the platform of an actor before the actor imports a module of the user. When a part of the platform cannot be
+ * built, all parts that were built are released.
  */
 const platformOf = (
   options: ActorMainOptions,
@@ -234,8 +236,8 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // The actor reports the building of its platform's layers, from which the parent of a late start can tell how far
-    // the start has come.
+    // The actor tells its parent that it builds its platform's layers. When the start of an actor is late, its parent
+    // can so say how far the start has come.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Self, infoOf(options, ancestors)),
@@ -280,13 +282,16 @@ const undone = (
 const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
   "served" in definitions || definitions.some(({ layer }) => layer !== undefined)
 
-/** The definitions that the actor serves, or its Service with the portals that the Service uses. */
+/**
+ * Loads the definitions that the actor serves, or the actor's Service together with the portals to the Services that it
+ * uses.
+ */
 const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const { service } = spec
   if (service === null) return options.load(spec.expose)
   const served = ServiceImplementation.find(service.module, await options.loadModule(service.module), service.key)
-  // A module whose Service is implemented in another module loads that other module now, so that its errors are import
-  // errors.
+  // If another module implements the Service, that module is imported now, so that its errors count as errors of the
+  // import.
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
@@ -296,8 +301,8 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
 }
 
 /**
- * Makes a portal for each used Service: to the Service's actor, or through the parent if the parent runs the handlers.
- * The portals to used Services work until the actor's last finalizer has run.
+ * Makes a portal for each used Service: the portal leads to the Service's actor, or to the parent if the Service is
+ * relayed. An actor's portals to the Services that it uses work until the actor's last finalizer has run.
  */
 const usedPortals = (
   served: ServiceImplementation.ServedInside,

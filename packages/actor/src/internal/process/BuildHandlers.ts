@@ -1,6 +1,6 @@
 /**
- * Turns definitions into the handlers that an actor serves. Each layer of the definitions is built once per actor, and
- * provides the services of their handlers.
+ * Builds the handlers that an actor serves from the definitions of its endpoints. Each layer of the definitions is
+ * built once per actor, and provides the services of their handlers.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
 
-/** Returns the error for two endpoints of one name in `expose`, before any actor is started. */
+/** Returns the error for two endpoints of the same name in `expose`; the check runs before any actor is started. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
   const seen = new Map<string, Implemented<AnyEndpoint>>()
   for (const definition of definitions) {

@@ -1,5 +1,5 @@
 /**
- * Runs an actor below the root, on any platform: carries out what the table of an actor's life (Life.ts) decides.
+ * Runs an actor below the root on any platform, and carries out the actions of the table of an actor's life (Life.ts).
  *
  * An actor ends because it is told to, because its parent is gone, because its main ended, or because of an uncaught
  * error. Every end of an actor has the same steps, and each step has a bound that no code of the actor can break.
@@ -42,8 +42,8 @@ export type { ActorMainOptions, Started } from "./BootUp.ts"
 export type { Ended } from "./Life.ts"
 
 /**
- * Runs an actor until it has ended, over the connection to its parent. The effect that runs an actor never fails and is
- * not interrupted from outside, because the parent tells the actor to end.
+ * Runs an actor until it has ended, over the connection to its parent. The effect that runs an actor never fails. No
+ * other fiber interrupts the effect that runs an actor, because the parent tells the actor to end.
  *
  * @example
  * ```ts check
@@ -73,7 +73,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Life.Ended> =>
 
 type Failed = Cause.Cause<unknown>
 
-/** The life of one actor: the table in Life.ts decides the state of the life, and `Living` holds its resources. */
+/** The class `Living` holds the resources of one actor; `Life.step` decides the state of the actor's life. */
 class Living {
   readonly ended = Deferred.makeUnsafe<Life.Ended>()
   private state: Life.State<Failed> = Life.initial
@@ -86,7 +86,7 @@ class Living {
   private booting: Fiber.Fiber<Booted, BootFailed> | undefined
   private main: Fiber.Fiber<unknown, unknown> | undefined
   private end: (Ending & { readonly countdown: Countdown }) | undefined
-  /** The fibers that run for the life of this actor. */
+  /** The fibers of the runtime that run as long as this actor lives. */
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private isKilled = false
 
@@ -107,7 +107,10 @@ class Living {
     this.greet()
   }
 
-  /** Ends the actor as if its process had been killed: it sends no word, and all its fibers are interrupted. */
+  /**
+   * Ends the actor as if its process had been killed: the actor sends no more words, and all its fibers are
+   * interrupted.
+   */
   kill(): void {
     this.isKilled = true
     this.release()
@@ -127,7 +130,7 @@ class Living {
       for (const action of actions) this.execute(action, from)
       if (state._tag === "Ended") Deferred.doneUnsafe(this.ended, Exit.succeed(state.ended))
     } catch (defect) {
-      // An actor whose life cannot continue ends with a failure of the runtime, which the platform reports.
+      // When the runtime of an actor itself fails, the actor ends at once, and the platform reports the failure.
       Deferred.doneUnsafe(this.ended, Exit.die(defect))
     }
   }
@@ -246,7 +249,10 @@ class Living {
     })
   }
 
-  /** Interrupts the boot, and bounds the wait for its end, because acquiring a resource cannot be interrupted. */
+  /**
+   * Interrupts the boot of the actor, and waits for the boot's end only up to a bound, because acquiring a resource is
+   * uninterruptible.
+   */
   private abandon(): void {
     const { booting, spec } = this
     this.fork(elapsed(spec!.timeouts.finalizers), (exit) => {
@@ -306,7 +312,7 @@ class Living {
       if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    // The end of the main has caused the end of the actor, so the actor's end does not wait for the main.
+    // The actor is ending because its main has ended, so the actor's end need not wait for the main.
     if (this.main?.pollUnsafe() !== undefined) this.main = undefined
     this.main?.interruptUnsafe(undefined, annotation(cancellation))
   }
@@ -375,7 +381,10 @@ const mainEnded = (exit: Exit.Exit<unknown, unknown>): Life.Input<Failed> => {
   return { _tag: "MainFailed", error: Cause.isDieReason(reason) ? reason.defect : reason.error }
 }
 
-/** The failure of a start: the reason why the actor ended before it was ready, or the error of the start itself. */
+/**
+ * Returns the failure of an actor's start: the reason why the actor ended before it was ready, or the error of the
+ * start itself.
+ */
 const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
   if (why !== undefined) {
     return new BootFailed("import", why._tag === "Failed" ? why.error : new Error(endedEarly(why)))
@@ -399,8 +408,8 @@ const endedEarly = (why: Life.Why): string => {
 }
 
 /**
- * The cancellation with which the handlers are interrupted: its author, its reason, and the milliseconds that the end
- * may take.
+ * Returns the cancellation with which an ending actor interrupts its handlers: an author, a reason, and the
+ * milliseconds left for the end.
  */
 const cancellationOf = (why: Life.Why, by: ActorId, deadline: number): Cancellation => {
   switch (why._tag) {

@@ -1,7 +1,7 @@
 /**
- * Serves a Service or a dialog in this process, for tests and small programs: the handlers are at one end of a
- * connection in memory, and the portal is at its other end. Every value of handlers in this process passes through the
- * codecs, and no actor is started.
+ * Serves a Service or a dialog in this process, for tests and small programs: a connection in memory joins the portal
+ * and the handlers. Values for handlers in this process are encoded and decoded as between actors, but no actor is
+ * started.
  *
  * @since 0.1.0
  */
@@ -28,8 +28,8 @@ import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as ServiceImplementation from "./ServiceImplementation.ts"
 
 /**
- * Makes two channels that are connected to each other. The two channels are open when the effect resolves, and are
- * closed with the Scope.
+ * Makes two `PeerChannel`s that are connected to each other in memory. `channels` resolves when both `PeerChannel`s are
+ * open; both are closed when the Scope closes.
  */
 const channels = (
   near: ActorId,
@@ -52,7 +52,7 @@ const channels = (
               undefined
           },
           events,
-          // A connection within one process cannot be lost, and ends only because one of its sides closes it.
+          // A connection within one process cannot be lost; it ends only when one of its ends is closed.
           explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
         })
         const dialler = new PeerChannel({
@@ -108,7 +108,8 @@ export const serve = (
     let draining = false
     const dispatcher = new Dispatcher(theirs, { ...served.env, isDraining: () => draining }, served.handlers)
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
-    // Handlers in this process have no portal back to their caller, so a `Start` of such a handler is a violation.
+    // Handlers in this process have no portal to their caller, so a word `Start` that comes from such a handler is a
+    // violation.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
     const ended = Deferred.makeUnsafe<ActorExit>()
     const over = (cancellation: Cancellation, exit: ActorExit) =>
@@ -141,7 +142,7 @@ export const serve = (
     })
   })
 
-/** Makes a portal to a Service whose handlers run in this process. */
+/** Makes a portal to a Service, and runs the Service's handlers in this process. */
 export const portal = (
   service: ServiceImplementation.AnyService,
   implementation: (settings: any) => ServiceImplementation.Implementation,

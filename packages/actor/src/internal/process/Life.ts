@@ -1,5 +1,5 @@
 /**
- * The life of an actor below the root, as a pure table.
+ * The life of an actor below the root, as a machine: a table of states and inputs.
  *
  *   Greeting --spec--> Booting --booted--> Serving --signal--> Leaving
  *                         |                   |                   |
@@ -17,17 +17,17 @@
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
  * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
- * An actor that serves or leaves may be drained first: it then begins no further call. The end of an actor is never
- * undone, and its first reason counts. When one part of an actor's end fails or is cut off, the next part of the end
- * follows.
+ * An actor that serves calls or has asked to leave may be drained before it ends: it then begins no further call. The
+ * end of an actor is never undone. If an actor gets several reasons to end, the first reason counts. When one part of
+ * an actor's end fails or is cut off, the next part of the end follows.
  *
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
 
 /**
- * The outside signal that told the actor to end: its name, and the exit code of a process that ends for no other
- * reason.
+ * The signal from outside, such as SIGTERM, that told the actor to end. `code` is the exit code if the actor ends for
+ * no other reason.
  */
 export interface Signal {
   readonly reason: string
@@ -37,11 +37,11 @@ export interface Signal {
 /** The reason for which an actor ends. */
 export type Why =
   /**
-   * Another actor asked for the end, or the parent answered `Leave`: then `signal` is the signal that the actor had
-   * received.
+   * Another actor has ended this actor. If the end answers this actor's own `Leave`, `signal` is the signal that caused
+   * the `Leave`.
    */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
-  /** The actor ends in its own name. */
+  /** The actor ends by itself: its main was interrupted, or its parent did not answer `Leave` after a signal. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
   /** An error in the actor was not caught, or the actor's main failed. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
@@ -49,12 +49,12 @@ export type Why =
   | { readonly _tag: "Returned"; readonly reason: string }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
 
-/** The parts of an actor's end, in their order. */
+/** The parts of an actor's end, such as handlers, layers and logs, in the order in which they are ended. */
 export const parts = ["handlers", "layers", "logs", "output", "platform", "farewell"] as const
 export type Part = typeof parts[number]
 
 /**
- * The end of an actor's runtime; the platform uses `code` as the exit code of the process.
+ * The way in which an actor has ended; `code` becomes the exit code of the actor's process.
  *
  * @category models
  * @since 0.1.0
@@ -64,12 +64,17 @@ export interface Ended {
   readonly code: number
 }
 
-/** The state of an actor's life. `F` is the type of a failure of the cleanup. */
+/**
+ * The state of an actor's life, as the machine of this module keeps it. `F` is the type of a failure of the cleanup.
+ */
 export type State<F> =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Abandoning"; readonly why: Why }
-  /** The actor is ready, and answers calls. While `draining`, the open calls continue, and no further call begins. */
+  /**
+   * The actor is ready, and answers calls. While the actor is `draining`, its open calls continue and no further call
+   * begins.
+   */
   | { readonly _tag: "Serving"; readonly draining: boolean }
   | { readonly _tag: "Leaving"; readonly signal: Signal; readonly draining: boolean }
   | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
@@ -81,12 +86,14 @@ export type Input<F> =
   | { readonly _tag: "Booted" }
   | { readonly _tag: "BootFailed"; readonly cause: F }
   /**
-   * The word `CancelActor` has arrived. `own` is true when the owner's request to end answers the actor's own `Leave`.
+   * The word `CancelActor` has arrived. `own` is true when the parent ends the actor as an answer to the actor's own
+   * `Leave`.
    */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
   /**
-   * An error was not caught in the actor. The field `cause` holds this error in the form of a failure of the cleanup.
+   * An error in the actor was not caught by any code. The field `cause` holds an uncaught error in the form in which
+   * failures of the cleanup are kept.
    */
   | { readonly _tag: "Uncaught"; readonly error: unknown; readonly cause: F }
   | { readonly _tag: "MainReturned" }
@@ -94,10 +101,10 @@ export type Input<F> =
   | { readonly _tag: "MainInterrupted" }
   /** The owner of the actor drains it, so that no new calls begin. */
   | { readonly _tag: "Drain" }
-  /** Code of the actor ends the whole actor (`Actor.exit`). */
+  /** Code in the actor has called `Actor.exit`, which ends the whole actor. */
   | { readonly _tag: "Exit"; readonly reason: string }
   | { readonly _tag: "ParentLost" }
-  /** The parent did not answer `Leave` in time. */
+  /** The parent has not answered the actor's `Leave` in time. */
   | { readonly _tag: "Elapsed" }
   /** The running part of an actor's end is done, or was cut off. */
   | { readonly _tag: "Settled"; readonly failed: F | undefined }
@@ -105,22 +112,22 @@ export type Input<F> =
 export type Action<F> =
   | { readonly _tag: "Boot" }
   | { readonly _tag: "Ack" }
-  /** Says `Ready`, answers calls, and runs the main. */
+  /** Tells the parent `Ready`, answers calls, and runs the actor's main. */
   | { readonly _tag: "Serve" }
   | { readonly _tag: "AbandonBoot"; readonly why: Why }
   | { readonly _tag: "SayBootFailed"; readonly cause: F; readonly why: Why | undefined }
   | { readonly _tag: "SayLeave"; readonly reason: string }
-  /** Interrupts or fails the handlers, and begins no further call. */
+  /** Ends the open calls of the actor by interrupting or failing their handlers, and lets no further call begin. */
   | { readonly _tag: "BeginEnd"; readonly why: Why }
   | { readonly _tag: "Run"; readonly part: Part; readonly why: Why }
-  /** Reports failures of the cleanup to the owner, and logs them. */
+  /** Reports failures of the actor's cleanup to the actor's owner, and logs the failures. */
   | { readonly _tag: "Report"; readonly failed: ReadonlyArray<F> }
   | { readonly _tag: "SayBye"; readonly why: Why; readonly cleanup: ReadonlyArray<F> }
   | { readonly _tag: "Close" }
 
 export type Step<F> = readonly [State<F>, ReadonlyArray<Action<F>>]
 
-/** The number of failures of one cleanup that are kept for the last word. */
+/** The largest number of failures of an actor's cleanup that the actor keeps for its `Bye`. */
 export const maxFailures = 16
 
 /** The exit code of an actor that failed (sysexits' EX_SOFTWARE). */
@@ -133,7 +140,7 @@ export const mainEnded = "its main has ended"
 
 export const initial: State<never> = { _tag: "Greeting" }
 
-/** Returns the end of a ready actor for a given reason. */
+/** Returns how a ready actor has ended, and its exit code, for a given reason. */
 export const endedBy = (why: Why): Ended => {
   switch (why._tag) {
     case "Cancelled":
@@ -148,15 +155,15 @@ export const endedBy = (why: Why): Ended => {
   }
 }
 
-/** Returns the end of an actor that ends before it is ready. */
+/** Returns the exit code of an actor that ends before it is ready. */
 const bootEnded = (why: Why | undefined): Ended => ({
   how: "boot-failed",
   code: why?._tag === "Self" ? why.signal?.code ?? lostCode : lostCode
 })
 
 /**
- * The reason to end that an input brings; `undefined` for an input that brings no reason. `leaving` is the signal that
- * came before the input.
+ * Returns the reason why the actor ends after an input; `undefined` for an input that does not end the actor. `leaving`
+ * is the signal because of which the actor has already asked to leave.
  */
 const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
   switch (input._tag) {
@@ -201,8 +208,9 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
 ]
 
 /**
- * Returns the next part of an actor's end. Failures of the cleanup are reported before the logs are sent. Failures of
- * closing the platform are reported at once.
+ * Notes that a part of an actor's end is over, and begins the next part. Failures of the cleanup are reported before
+ * the logs are sent. Failures that come after the logs have been sent, for example while the platform closes, are
+ * reported at once.
  */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
   const { part, why } = state
@@ -245,8 +253,8 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // The boot of the ending actor could not be interrupted and has succeeded, so the actor ends like an actor that
-      // has served.
+      // An actor that is told to end during its boot, but whose boot succeeds, ends like an actor that has served
+      // calls.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

@@ -1,10 +1,10 @@
 /**
- * Rehearses the first call of an actor before a real call comes.
+ * Rehearses an actor's first call: runs the code for a call once, before a real call comes.
  *
- * JavaScript code is compiled at its first use, and codecs are derived at their first value. Without a rehearsal the
- * first call of an actor takes ten times as long as its second call. An idle actor that is ready rehearses one call,
- * and derives the codecs of its endpoints. A rehearsal sends nothing out of the process, and runs no handler of the
- * program.
+ * JavaScript code is compiled when it first runs, and a codec is derived when its first value is encoded or decoded.
+ * Without a rehearsal the first call of an actor takes ten times as long as its second call. A ready actor without work
+ * rehearses one call, and derives the codecs of its endpoints. A rehearsal sends no bytes out of the process, and runs
+ * no handler of the user.
  *
  * @since 0.1.0
  */
@@ -30,11 +30,11 @@ const maxPrepared = 64
 
 const name = "furrow/rehearsal"
 
-/** A schema with the kinds of values that occur in most payloads. */
+/** The schema of the rehearsed payload, with the kinds of values that occur in most payloads. */
 const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
 const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
 
-/** Encodes and decodes a word, as if it had crossed a connection. */
+/** Encodes and decodes a word of the rehearsal, as if the word had crossed a connection. */
 const received = (word: Message): Envelope.Decoded => {
   const outbox = new Frame.Outbox()
   outbox.push(Envelope.encode(word))
@@ -42,7 +42,7 @@ const received = (word: Message): Envelope.Decoded => {
   return Envelope.decode(frame!)
 }
 
-/** A connection that leads nowhere: the rehearsal writes the words of a call to it, and only `said` gets them. */
+/** A connection of the rehearsal without another end: the words that are written to it are only passed to `said`. */
 const nowhere = (peer: DialogContext["self"], said: (word: Message) => void): PeerChannel => {
   const channel: Partial<PeerChannel> = {
     peer,
@@ -73,7 +73,7 @@ const compare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void>
   yield
 }
 
-/** Rehearses a call, from the bytes of its payload to the bytes of its answer, and returns whether it was answered. */
+/** Rehearses one call from its encoded payload to its encoded answer, and returns true if the call was answered. */
 const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, boolean> {
   const endpoint = Endpoint.make("call", name, { payload: Line, success: Line })
   yield* prepare(endpoint)
@@ -103,21 +103,21 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
 }
 
 /**
- * Runs the pieces of the rehearsal until one piece throws. The error of a contract without codecs is dropped, because
- * the first call of the contract fails with the same error.
+ * Runs the pieces of the rehearsal one after the other, until one piece throws. If the codecs of a contract cannot be
+ * derived, the error is ignored here, because the contract's first call fails with it.
  */
 const attempted = function*<A>(pieces: Generator<void, A>): Generator<void, A | undefined> {
   try {
     return yield* pieces
   } catch {
-    // The error of a rehearsal is dropped, because the first call that needs the codec gets the error again.
+    // An error of the rehearsal is ignored, because the first real call meets the same error.
     return undefined
   }
 }
 
 /**
- * The pieces of the rehearsal of an actor's first call. Each piece takes a millisecond or two, and no piece throws. The
- * result is true if the rehearsed call was answered.
+ * Returns an iterator over the pieces of the rehearsal of an actor's first call. Each piece of the rehearsal takes a
+ * millisecond or two, and no piece throws. The rehearsal's result is true if the rehearsed call was answered.
  */
 export const pieces = function*(
   handlers: BoundHandlers,

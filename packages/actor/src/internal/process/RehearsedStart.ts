@@ -2,8 +2,9 @@
  * Rehearses the start of an actor, in a process that is not yet an actor.
  *
  * Most of the time of an actor's start is spent on code that runs for the first time. A process that waits to become an
- * actor starts an actor inside itself. The rehearsed start goes over a connection in memory, from the greeting through
- * `Spawn`, the module, `Ready` and a first call, to the end. A rehearsal leaves only compiled code behind.
+ * actor starts an actor inside itself. The rehearsed start uses a connection in memory. The rehearsed start includes
+ * the greeting, `Spawn`, the import, `Ready`, a first call and the end of the actor. After the rehearsal of a start,
+ * only compiled code is left in the process.
  *
  * @since 0.2.0
  */
@@ -20,7 +21,7 @@ import { pair } from "../transport/MemoryTransport.ts"
 import { type ActorMainOptions, run } from "./ChildMain.ts"
 
 /**
- * The parts of a platform that a rehearsal goes through.
+ * The functions of a platform that the rehearsal of a start needs.
  *
  * @category models
  * @since 0.2.0
@@ -31,7 +32,7 @@ export interface StartToRehearse extends Pick<ActorMainOptions, "load" | "loadMo
   readonly transports: SpawnSpec["platform"]["transports"]
 }
 
-/** The number of bytes of the secret in a rehearsal, which protects no data. */
+/** The length in bytes of the secret in a rehearsal; this secret protects no data. */
 const secretBytes = 32
 
 const self = { name: "rehearsal", uuid: "rehearsal", pid: 0 }
@@ -57,8 +58,8 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 })
 
 /**
- * Starts and ends an actor in this process that no other actor can reach, so that the next start runs compiled code.
- * The rehearsal fails with the error of the rehearsed start.
+ * Starts and ends an actor inside this process, unseen by other actors, so that the start of a real actor finds
+ * compiled code. `rehearseStart` fails with the error of the rehearsed start.
  *
  * @example
  * ```ts

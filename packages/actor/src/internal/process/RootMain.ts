@@ -1,6 +1,6 @@
 /**
- * The runtime of a root actor over the Layers of its platform. The root builds the plans of its context once, with the
- * credentials of the tree, and sends them to every actor as data.
+ * The runtime of a root actor over the Layers of its platform. The root takes the plans of the platform from its Effect
+ * context, builds their Layers once, and sends the plans to every actor as data.
  *
  * @since 0.1.0
  */
@@ -66,19 +66,19 @@ export interface RootOptions {
    */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
-   * The proof of membership in the tree. The proof `secret` requires the secret of the tree. The proof `certificate`
-   * requires only a certificate of the tree's authority, over connections with certificates at both ends
-   * (`NodeTransport.layerTls`). Default: `secret`.
+   * The way in which the members of the tree prove their membership to each other. With the proof `secret` a member
+   * must know the secret of the tree. With the proof `certificate` a member needs only a certificate of the tree's
+   * authority; the transport is `NodeTransport.layerTls`. Default: `secret`.
    */
   readonly trust?: "secret" | "certificate" | undefined
   /**
-   * True when the root listens from its start on, so that other programs can reach it at a known address
+   * True when the root listens from its start on, so that other programs can dial the root at a known address
    * (`Registry.at`). By default the root begins to listen when an actor, or a Discovery of several trees, asks for its
    * address.
    */
   readonly listen?: boolean | undefined
   /**
-   * The depth to which tools of this user, such as `furrow why`, may look into the actors of the tree. The default of
+   * The level of what tools of the same user, such as `furrow why`, may see in the actors of the tree. The default of
    * `observe` is the value of the environment variable `FURROW_OBSERVE`, or `look`.
    */
   readonly observe?: Observe | undefined
@@ -87,7 +87,7 @@ export interface RootOptions {
 /** A name for this run of a tree, made of the process number of its root and a part of a uuid. */
 const runOf = ({ pid, uuid }: Turn): string => `${pid}-${uuid().slice(0, 8)}`
 
-/** The ambient Layers of the options, as a list. */
+/** Returns the ambient Layers that the options of a root name, as a list. */
 export const ambientsOf = ({ ambient }: RootOptions): ReadonlyArray<Ambient> =>
   ambient === undefined ? [] : "~furrow/Ambient" in ambient ? [ambient] : ambient
 
@@ -114,8 +114,7 @@ const platformOf = (
     const name = options.name ?? "root"
     const info: ActorInfo = { id: { name, uuid: turn.uuid(), pid: turn.pid }, name, ancestors: [], isRoot: true }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
-    // Settings are checked before a Layer is made from them, so that an error names the wrong setting and no part is
-    // built.
+    // Settings of a plan are checked before its Layer is made, so that an error names the wrong setting.
     const spec: PlatformSpec = {
       tree: credentials.tree,
       run: credentials.run,
@@ -142,8 +141,9 @@ const platformOf = (
   })
 
 /**
- * Makes a directory that forwards to the directory which is found at each call. An error that the search for the
- * directory throws is a defect of its call alone; the report of an actor's end does not fail.
+ * Makes a directory that looks up the real directory at each call, and forwards the call to the real directory. If the
+ * look-up of the real directory throws, only the call that needed the look-up dies; the report of an actor's end never
+ * fails.
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
@@ -160,8 +160,8 @@ const deferred = (directory: () => Directory): Directory => ({
 })
 
 /**
- * Opens the Discovery for a tree. A Discovery that throws or does not open in time is the failure of a Layer of the
- * platform.
+ * Opens the directory of a tree with the Discovery of the platform. A Discovery that throws or does not open in time
+ * fails the root with a `RuntimeLayerError`.
  */
 const openDiscovery = (
   discovery: Discovery["Service"],
@@ -206,7 +206,8 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
 }
 
 /**
- * Builds the runtime of a root over the given platform. The failure of the layer of an exposed endpoint is a defect.
+ * Builds the runtime of a root over the given platform. If the layer of an endpoint that the root exposes fails, the
+ * building of the runtime dies.
  */
 const runtimeOn = (
   options: RootOptions,
@@ -234,7 +235,7 @@ const runtimeOn = (
       unique: false
     }
     const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
-    // The root makes its connections before its directory, because the directory asks the connections whether an actor
+    // The root builds its network before its directory, because the directory asks over the network whether an actor
     // has ended.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
@@ -266,7 +267,8 @@ const runtimeOn = (
     const close = Observing.offer(local, spec, context, native.observe?.offer)
     yield* Effect.addFinalizer(() => Effect.sync(close))
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
-    // The keeper of shared actors is opened after the connections, so that shared actors end before the connections do.
+    // The keeper of shared actors is opened after the network, so that shared actors end before the root's connections
+    // close.
     yield* keeper.open
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(
@@ -279,12 +281,12 @@ const runtimeOn = (
   })
 
 /**
- * The runtime of a root, over a transport, a discovery and a spawner. A program that lacks the transport, the discovery
- * or the spawner does not compile. Building the runtime fails with `RuntimeLayerError` when a part of the platform
- * cannot be built.
+ * The Layer of a root's runtime, which needs a transport, a Discovery and a spawner. A program that lacks the
+ * transport, the discovery or the spawner does not compile. The Layer of the runtime fails with `RuntimeLayerError`
+ * when a part of the platform cannot be built.
  *
- * Each runtime has credentials of its own, even if one Layer is used for two trees. The ambient Layers also surround
- * the program itself.
+ * Each runtime has credentials of its own, even if two trees are made from one Layer. Values that ambient Layers set,
+ * such as a tracer, apply in the main program as well.
  *
  * @example
  * ```ts

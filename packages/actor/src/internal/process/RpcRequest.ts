@@ -1,7 +1,8 @@
 /**
- * One request of an RpcGroup in its actor, from its arrival until no work of the request runs any more. Effect's
- * RpcServer answers a request before its Scope is closed, and a handler may leave its answer to a Deferred. A request
- * is over when the request has its answer and its fiber has ended.
+ * The machine of one request of an RpcGroup, from the request's arrival in the actor until no work of the request runs
+ * any more. Effect's RpcServer answers a request before the request's Scope is closed. A handler of an RpcGroup may
+ * also return a Deferred, which gets the answer later. A request is over when the request has its answer and its fiber
+ * has ended.
  *
  *   Waiting --Begun--> Running --Answered--> Closing --Ended--> Settled
  *      |                  |                                        ^
@@ -34,14 +35,14 @@ export type State =
 export type Input =
   | { readonly _tag: "Begun"; readonly fiber: AnyFiber }
   | { readonly _tag: "Answered"; readonly exit: AnyExit }
-  /** The request's fiber has ended, finalizers included. */
+  /** The fiber of the request and all its finalizers have ended. */
   | { readonly _tag: "Ended"; readonly exit: AnyExit }
 
 export const waiting: State = { _tag: "Waiting" }
 
 /**
- * The state of a request after an input. An input that has no meaning in the present state of the request changes
- * nothing.
+ * Returns the state of a request after an input. An input that has no meaning in the present state of the request
+ * changes nothing.
  */
 export const step = (state: State, input: Input): State => {
   switch (state._tag) {
@@ -54,7 +55,7 @@ export const step = (state: State, input: Input): State => {
     case "Deferring":
       return input._tag === "Answered" ? { _tag: "Settled", exit: input.exit } : state
     case "Closing":
-      // A finalizer of the request's Scope may have failed after the answer.
+      // A finalizer in the Scope of a request may fail after the request was answered.
       if (input._tag !== "Ended") return state
       return { _tag: "Settled", exit: Exit.isFailure(input.exit) ? input.exit : state.exit }
     case "Settled":

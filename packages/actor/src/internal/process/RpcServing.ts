@@ -1,12 +1,11 @@
 /**
- * Serves an RpcGroup as the handlers of an actor. Effect's own RpcServer implements the group, once for the whole
- * actor. Each request of a group is one Furrow call or stream, which ends when no work of the request runs any more.
+ * Serves an RpcGroup as the handlers of an actor. One RpcServer of Effect per actor runs the handlers of the RpcGroup.
+ * Each request of a group is one Furrow call or stream, which ends when no work of the request runs any more.
  *
  *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
  *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
  *
- * RpcServer is imported only where a group is served, because otherwise every actor would pay for loading the modules
- * of RpcServer.
+ * Only actors that serve an RpcGroup import RpcServer, because loading its modules takes time.
  *
  * @since 0.1.0
  */
@@ -44,16 +43,16 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 /** Reports that a discarded request has failed after its acknowledgement. */
 type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
-/** The parts that all requests of a group share: one RpcServer, the sessions, and the open requests. */
+/** The state that all requests of an RpcGroup share: one RpcServer, the sessions, and the open requests. */
 class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
   readonly open = new Map<RequestId, Request>()
-  /** The request that is being passed to RpcServer. */
+  /** The request that is being handed to RpcServer right now. */
   private written: Request | undefined
   /**
-   * Runs an effect in the context of the actor itself, which RpcServer joins only once with the context of each
-   * handler.
+   * Runs an effect of RpcServer in the actor's own Effect context, so that RpcServer merges this context with a
+   * handler's context only once.
    */
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** The annotation with which Effect marks an interruption that a client has asked for. */
@@ -70,8 +69,8 @@ class Serving {
   }
 
   /**
-   * Handles a message of RpcServer to a client. `onFromServer` runs in the fiber of the request, or in the fiber that
-   * wrote the request.
+   * Handles a message that RpcServer sends to a client of the RpcGroup. `onFromServer` runs in the fiber of the
+   * request, or in the fiber that wrote the request.
    */
   readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
     switch (message._tag) {
@@ -84,7 +83,7 @@ class Serving {
           this.open.get(message.requestId)?.input({ _tag: "Answered", exit: message.exit as RpcRequest.AnyExit })
         )
       case "Defect":
-        // Middleware that throws while it is applied ends only the request that is being written.
+        // When middleware throws, only the request that is being handed to RpcServer fails.
         return Effect.sync(() => this.written?.input({ _tag: "Answered", exit: Exit.die(message.defect) }))
       case "ClientEnd":
         return Effect.void
@@ -102,13 +101,13 @@ class Serving {
       )
     })
 
-  /** The session that a request names; `undefined` when the session belongs to another caller. */
+  /** Returns the session that a request names; `undefined` when another actor has opened the session. */
   sessionOf(fiber: AnyFiber, [session]: RpcEndpoints.RequestPayload): Session | undefined {
     const found = this.sessions.get(session)
     return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
   }
 
-  /** Adds a request to its session, to which the request belongs until it is over. */
+  /** Makes a request and adds the request to its session, which holds the request until the request is over. */
   request(session: Session, endpoint: AnyEndpoint, discard: boolean, writer: AnyFiber): Request {
     const id = this.requests++ as RequestId
     const over = () => {
@@ -121,7 +120,7 @@ class Serving {
     return request
   }
 
-  /** Hands a request to RpcServer, which begins the request at once: most requests are over when `write` returns. */
+  /** Hands a request to RpcServer, which runs the request at once; most requests are over when `write` returns. */
   write(request: Request, [, value, headers]: RpcEndpoints.RequestPayload): void {
     const message = {
       _tag: "Request",
@@ -136,7 +135,7 @@ class Serving {
     const writing = this.run(this.server!.write(request.session.id, message, { onRequest: request.observed }))
     this.written = outer
     const exit = writing.pollUnsafe()
-    // The request could not be written, because RpcServer is closed.
+    // The request could not be handed to RpcServer, because RpcServer is closed.
     if (exit !== undefined && Exit.isFailure(exit)) request.input({ _tag: "Answered", exit })
   }
 
@@ -146,14 +145,14 @@ class Serving {
   }
 
   /**
-   * Interrupts an open request, and waits for its end. The interruption of a request fails with the failure of the
-   * request's cleanup.
+   * Interrupts an open request, and waits for its end. `leave` fails if the cleanup of the interrupted request fails.
    */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (request.exit !== undefined) return Effect.void
       const { session } = request
-      // The interruption of a client that has left is dropped, because RpcServer would create the client again.
+      // RpcServer is not told to interrupt a request of a client that has left, because RpcServer would create the
+      // client again.
       const interrupted = this.interrupt(request, cancellationOf(fiber)) || !this.sessions.has(session.id)
         ? Effect.void
         : this.server!.write(session.id, { _tag: "Interrupt", requestId: request.id, interruptors: [] })
@@ -161,7 +160,10 @@ class Serving {
     })
   }
 
-  /** Interrupts the fiber of a request with the author of the cancel; false when the request has no fiber. */
+  /**
+   * Interrupts the fiber of a request in the name of the actor that cancelled the request; returns false when the
+   * request has no fiber.
+   */
   private interrupt(request: Request, cancellation: Cancellation | undefined): boolean {
     request.cancellation ??= cancellation
     const { state } = request
@@ -176,14 +178,14 @@ class Serving {
     return Effect.suspend(() => {
       this.sessions.delete(session.id)
       for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
-      // RpcServer is told of the interruption as well, because only RpcServer knows the fiber of a request that waits
-      // for a permit or a Deferred.
+      // RpcServer also disconnects the client, because only RpcServer knows the fiber of a request that waits for a
+      // permit or a Deferred.
       return Effect.andThen(this.server!.disconnect(session.id), session.idle)
     })
   }
 }
 
-/** The references of the context whose values come with each call. */
+/** The context references whose values come with each call, such as the deadline and the parent span. */
 const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   CurrentDialog,
   Deadline,
@@ -192,7 +194,7 @@ const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   References.CurrentLogAnnotations
 ]
 
-/** Returns the context of a handler with the values that came with its call. */
+/** Returns the context of a handler, with the references that came with the handler's call. */
 const withCall = <R>(context: Context.Context<R>, call: Context.Context<never>): Context.Context<R> => {
   let own = context
   for (const key of ofCall) {
@@ -210,7 +212,7 @@ const cleanedUp = (exit: RpcRequest.AnyExit): Effect.Effect<void> => {
 
 const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getRef(CurrentDialog)?.cancellation
 
-/** The session of one client of the group. */
+/** The session of one client of the RpcGroup, with the client's open requests. */
 class Session {
   readonly id: number
   /** The uuid of the actor that opened the session: no other actor may use the session. */
@@ -228,7 +230,7 @@ class Session {
     if (this.requests.size === 0) this.idlers.wake()
   }
 
-  /** Resolves when no request of the session runs any more. */
+  /** Resolves when no request of the session is open any more. */
   readonly idle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.requests.size === 0) return resume(Effect.void)
     const forget = this.idlers.add(() => resume(Effect.void))
@@ -242,12 +244,12 @@ class Request {
   readonly session: Session
   readonly endpoint: AnyEndpoint
   readonly discard: boolean
-  /** The fiber of the call or stream that brought the request, with the context that came with the call or stream. */
+  /** The fiber of the Furrow call or stream that carries the request; its context came with the call or stream. */
   readonly writer: AnyFiber
   private readonly context: Context.Context<never>
-  /** The items of a stream on their way to the caller, chunk by chunk. */
+  /** The queue of the chunks of a stream's items, on their way from RpcServer to the caller. */
   chunks: Queue.Queue<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done> | undefined
-  /** The author and the reason of the cancel of an RpcGroup's request. */
+  /** The author and the reason with which a request was cancelled; `undefined` while the request is not cancelled. */
   cancellation: Cancellation | undefined
   state: RpcRequest.State = RpcRequest.waiting
   private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
@@ -281,14 +283,17 @@ class Request {
     if (this.exit !== undefined) this.ended?.(this.exit)
   }
 
-  /** The end of a request for its caller: a request that discards its answer ends at the acknowledgement. */
+  /**
+   * The exit of a request as its caller sees it: for the caller, a request that discards its answer ends when it is
+   * acknowledged.
+   */
   get exit(): RpcRequest.AnyExit | undefined {
     return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
   }
 
   /**
-   * Runs the work of the request, and reports its fiber and its end, with all finalizers, to the machine of the
-   * request.
+   * Runs the work of the request, and tells the machine of the request when the request's fiber begins and when it has
+   * ended.
    */
   readonly observed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {
@@ -308,8 +313,8 @@ class Request {
   }
 
   /**
-   * Calls `callback` when the request has ended for its caller. Only the last callback that was set for a request is
-   * called.
+   * Calls `callback` when the request has ended for its caller. Each call of `whenEnded` replaces the callback of the
+   * call before.
    */
   whenEnded(callback: (exit: RpcRequest.AnyExit) => void): void {
     if (this.exit === undefined) this.ended = callback
@@ -320,7 +325,7 @@ class Request {
     this.whenEnded((exit) => resume(Effect.succeed(exit)))
   )
 
-  /** The end of the request in the form in which it crosses to the caller. */
+  /** Converts the exit of the request to the form in which the exit is sent to the caller. */
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
     if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
@@ -340,7 +345,7 @@ const failureOf = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>): RpcEndpo
 
 const noSession: RpcEndpoints.Failure = { _tag: "RpcNoSession" }
 
-/** Makes the handler for a procedure of a group that is a call. */
+/** Makes the Furrow handler for an RPC of the group that has a single answer. */
 const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Effect.withFiber<RpcEndpoints.Answer, unknown>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
@@ -352,20 +357,20 @@ const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints
       : Effect.onInterrupt(Effect.flatMap(request.settled, request.crossing), () => serving.leave(request, fiber))
   })
 
-/** Makes the handler for a procedure of a group that is a stream. */
+/** Makes the Furrow handler for an RPC of the group that answers with a stream. */
 const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    // Adding a request and adding its finalizer are one step, so that no interruption can leave a request without its
+    // The request and its finalizer are added in one uninterruptible step, so that no request is left without a
     // finalizer.
     return Effect.uninterruptible(Effect.gen(function*() {
       const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
       const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
       yield* Effect.addFinalizer(() => {
-        // The queue of a stream is closed when its reader has left, and uninterruptible work continues without a
-        // reader.
+        // When the reader of a stream has left, the stream's queue is closed, and uninterruptible work of the request
+        // continues without the queue.
         Queue.shutdownUnsafe(chunks)
         return serving.leave(request, fiber)
       })
@@ -411,7 +416,7 @@ export const handlersOf = (
         onFromServer: serving.onFromServer,
         disableClientAcks: true,
         disableFatalDefects: true,
-        // The call that carries a request already has a span, so RpcServer makes no span of its own.
+        // RpcServer makes no span for a request, because the Furrow call that carries the request already has a span.
         disableTracing: true
       }),
       built as Context.Context<never>

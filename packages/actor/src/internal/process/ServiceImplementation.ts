@@ -1,5 +1,5 @@
 /**
- * The implementation of a Service as a value: a module exports it, and an actor finds it in the module and builds the
+ * The implementation of a Service as a value that a module exports; an actor finds this value and builds the Service's
  * handlers from it.
  *
  * @since 0.1.0
@@ -26,7 +26,7 @@ type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unkno
 
 /**
  * The implementation of a Service: its handlers or an Effect that makes them, a main, and a Layer for handlers and
- * main. For an RpcGroup the implementation is the group's layer.
+ * main. The implementation of a Service with an RpcGroup is the Layer of the group's handlers.
  */
 export interface Implementation {
   readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined
@@ -53,11 +53,11 @@ export interface AnyService {
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
 }
 
-/** A served Service with its internal fields. */
+/** An implemented Service with its internal fields. */
 export interface ServedInside {
   readonly "~furrow/Served": () => never
   readonly key: string
-  /** The class that is implemented, with its endpoints and the Services that it uses. */
+  /** The class of the implemented Service, with its endpoints and the Services that it uses. */
   readonly service: () => AnyService
   /** Loads the function that makes the implementation of a Service from the settings of the Service's start. */
   readonly load: () => Promise<(settings: any) => Implementation>
@@ -65,10 +65,7 @@ export interface ServedInside {
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/**
- * Finds the implementation of a Service in a module; the error for a module without an implementation names the
- * mistake.
- */
+/** Finds the implementation of a Service in a module; throws an error that names the mistake if the module has none. */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
   const made = definitionOf({ kind: "service", module, name: key })
   if (made !== undefined) return made as ServedInside
@@ -89,8 +86,8 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
 }
 
 /**
- * Ends the actor when the work of its layers ends: after a failure as if its main had failed, after an orderly shutdown
- * like `Actor.exit`.
+ * Ends the actor when a supervisor in its layers ends: a failure counts as a failed main, and an orderly shutdown as
+ * `Actor.exit`.
  */
 const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void => {
   if (Exit.isFailure(exit)) local.fail?.(Cause.squash(exit.cause))
@@ -98,8 +95,8 @@ const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void
 }
 
 /**
- * Builds a Service's handlers once, in its actor. The handlers of the Service live as long as the Scope. `config` holds
- * the settings of the start.
+ * Builds the handlers of a Service once, in the actor of the Service. The handlers of the Service live as long as the
+ * Scope. `config` holds the settings with which the Service was started.
  */
 export const build = (
   served: ServedInside,

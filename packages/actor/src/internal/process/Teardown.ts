@@ -1,9 +1,9 @@
 /**
  * Ends first the handlers and then the layers of an actor, within a bound that no code of the actor can break.
  *
- * A finalizer may die, and an uninterruptible finalizer may never end. A failed or endless finalizer does not delay the
- * end of the actor: the failure is reported to its owner and logged, and the actor continues with its last logs, its
- * `Bye` and its exit.
+ * A finalizer of the user may die, and an uninterruptible finalizer may never end. A finalizer that fails or never ends
+ * is reported to the actor's owner and logged. After a failed finalizer an actor still sends its last logs and its
+ * `Bye`.
  *
  * @since 0.1.0
  */
@@ -24,19 +24,18 @@ import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import { logError } from "../settings/Log.ts"
 
-/** The milliseconds of the deadline that an actor reserves for its last words. */
+/** The milliseconds before its deadline that an ending actor reserves for its last words. */
 export const marginMillis = 250
 
 /**
- * The milliseconds of a deadline that the cleanup may take. If the deadline is less than twice the reserve for the last
- * words, the cleanup gets half of the deadline.
+ * Returns how many of the milliseconds until the deadline an actor's cleanup may take. If the time until the deadline
+ * is less than twice `marginMillis`, the cleanup gets half of that time.
  */
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect no longer than the given bound, even if the effect cannot be interrupted. The result of the wait
- * is `undefined` when the given bound has passed: the effect is interrupted, and no code waits for the effect any
- * longer.
+ * Waits for an effect for at most `millis`, even if the effect is uninterruptible. `settled` returns `undefined` after
+ * `millis`: the effect is then interrupted, and no fiber waits for it any longer.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -46,7 +45,7 @@ export const settled = <A, E, R>(
     Effect.callback((resume) => {
       const context = fiber.context as Context.Context<R>
       const work = Effect.runForkWith(context)(effect)
-      // Work that ends at once needs no timer, as most parts of an actor's end do.
+      // An effect that ends at once needs no timer, and most parts of an actor's end do end at once.
       const ended = work.pollUnsafe()
       if (ended !== undefined) return resume(Effect.succeed(ended))
       const timer = Effect.runForkWith(context)(elapsed(millis))
@@ -78,14 +77,14 @@ const unfinished = (what: string, millis: number): Error =>
   })
 
 /**
- * The failures of an actor's cleanup, or the name of work that was cut off. The owner of the actor gets the first
- * failure, and all failures are logged.
+ * The failures of one part of an actor's cleanup; `undefined` when the part has succeeded. The owner of the actor gets
+ * the first failure, and all failures are logged.
  */
 export type Failed = Cause.Cause<unknown> | undefined
 
 /**
- * Waits for the handlers and the main, which are already interrupted. When the bound of the cleanup has passed, the
- * layers are released even if handlers have not ended.
+ * Waits until the interrupted handlers and the interrupted main of an ending actor have ended. After the bound of the
+ * cleanup, an actor's layers are released even if some handlers have not ended.
  */
 export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,
@@ -104,8 +103,8 @@ export const awaitHandlers = (
   })
 
 /**
- * Closes a Scope within the remaining time of the cleanup's bound. The error of a Scope that did not close in time
- * names the content of the Scope and the whole bound.
+ * Closes a Scope, and waits at most for the time `left` of the cleanup's bound. If a Scope does not close in time, the
+ * error names the Scope's content (layers or platform) and the whole bound of the cleanup.
  */
 export const release = (
   scope: Scope.Closeable,
@@ -125,8 +124,8 @@ const running = (serving: ReadonlyArray<Dispatcher>): string => {
 }
 
 /**
- * Reports each failure of the cleanup to the owner and logs it, with the root's loggers, or in this process if the root
- * no longer reads logs.
+ * Reports each failure of an actor's cleanup to the owner, and logs it. An actor whose parent is gone logs the failures
+ * of its cleanup in its own process.
  */
 export const report = (
   failed: Cause.Cause<unknown>,

@@ -1,7 +1,8 @@
 /**
- * A reference is the place of an actor as data, with which a portal can be opened. A reference can cross in a payload,
- * but a portal cannot. A reference holds the identity of the actor, its path in the tree, and the endpoints that it
- * serves. A reference grants nothing: callers reach only the endpoints that the actor exposes.
+ * References to actors: a reference says as data where an actor is, and a portal can be opened with it. A reference can
+ * cross in a payload, but a portal cannot. A reference holds the identity of the actor, its path in the tree, and the
+ * endpoints that it serves. A reference grants no rights: its holder can call only the endpoints that the actor
+ * exposes.
  *
  * @since 0.1.0
  */
@@ -9,8 +10,8 @@ import * as Schema from "effect/Schema"
 import { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The role of a supervised actor: the name of the role in the supervisor's actor, and the time that calls wait for a
- * successor.
+ * The role of a supervised actor: the role's name, which is unique in the supervisor's actor, and how long calls wait
+ * for a successor.
  */
 const Role = Schema.Struct({ name: Schema.String, holdMillis: Schema.Number })
 export type Role = typeof Role.Type
@@ -23,7 +24,7 @@ export type Role = typeof Role.Type
  */
 export const ActorRefData = Schema.Struct({
   /**
-   * The role that the actor plays under its supervisor, if any. Callers find the successor of a restarted actor by the
+   * The role that the actor plays under its supervisor, if any. Callers find the successor of a restarted actor by its
    * role.
    */
   role: Schema.optionalKey(Role),
@@ -58,11 +59,11 @@ export const Entry = Schema.Struct({
   /** True when no other actor may have this name while the actor lives. */
   unique: Schema.Boolean,
   /**
-   * The trees that can see the actor, if trees share an engine. If `listed` is absent, the Discovery of the actor's
-   * tree decides which trees see the actor.
+   * The trees that can see the actor, if several trees share an engine. If `listed` is absent, the Discovery of the
+   * actor's tree decides which trees see the actor.
    */
   listed: Schema.optionalKey(Schema.Literals(["tree", "host", "everyone"])),
-  /** The tree and the host of an actor, set only for actors of another tree. */
+  /** The tree and the host of the listed actor; both are set only for an actor of another tree. */
   tree: Schema.optionalKey(Schema.String),
   host: Schema.optionalKey(Schema.String)
 })

@@ -1,10 +1,10 @@
 /**
- * The service that the program of an actor gets from its platform: its identity, and the means to start other actors.
- * `NodeActor` and `MemoryActor` provide the service `ActorRuntime` to a root. Every child provides `ActorRuntime` to
+ * The service `ActorRuntime`, which gives code its actor's identity and the means to start other actors. `NodeActor`
+ * and `MemoryActor` provide the service `ActorRuntime` to a root. Every actor below the root provides `ActorRuntime` to
  * its own handlers.
  *
- * The contract layer knows only that `ActorRuntime` exists, because `ActorRuntime` appears in the types of calls. The
- * internals of `ActorRuntime` belong to the supervision layer.
+ * The folder `contract` imports only the type of `ActorRuntime`, because this type appears in the types of calls. Only
+ * the runtime knows the type of the field `inside`.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The identity of the actor in which a part of a program runs: its name, its id, and the actors above it.
+ * The identity of the actor in which the current code runs: the actor's name, its id, and the actors above it.
  *
  * @category models
  * @since 0.1.0
@@ -26,8 +26,9 @@ export interface ActorInfo {
 }
 
 /**
- * The service that a program needs to start actors. `info` is the identity of the actor, and `inside` is for the
- * runtime alone. A platform provides `ActorRuntime` to the root, and every actor provides it to its handlers.
+ * The service that an Effect requires to start actors. `info` is the identity of the current actor, and `inside` is for
+ * the runtime alone. A platform provides `ActorRuntime` to the root's code, and every other actor provides
+ * `ActorRuntime` to its handlers.
  *
  * @example
  * ```ts

@@ -1,15 +1,15 @@
 /**
- * The definitions made in this process, by kind, module and name.
+ * Records the definitions (endpoints, Services, plans) that are made in this process, by kind, module and name.
  *
- * An actor finds by module and name the definitions that it is to serve. A bundler drops and renames exports, so an
- * actor's process records every definition when it is made, until the actor serves. A root records no definitions,
- * because a root may make definitions for as long as it lives.
+ * An actor finds the definitions that its parent wants it to serve by their module and name. A bundler drops and
+ * renames exports. Until an actor has found its definitions, its process records every definition that is made. A root
+ * records no definitions, because its record of definitions would never end.
  *
  * @since 0.1.0
  */
 
 /**
- * The command-line argument that marks a process as an actor of a bundle that holds the runtime.
+ * The command-line argument by which a process that runs a bundle knows that it is an actor and no root.
  *
  * @example
  * ```ts
@@ -23,7 +23,8 @@ export const mark = "--furrow-actor"
 const argv = (globalThis as { readonly process?: { readonly argv?: Array<string> } }).process?.argv
 
 /**
- * True when this process is an actor of a bundle that holds the runtime. An actor of a bundle runs no main program.
+ * True when this process is an actor and runs a bundle that contains the runtime of Furrow. An actor that runs a bundle
+ * must not run the bundle's main program.
  *
  * @example
  * ```ts
@@ -34,12 +35,12 @@ const argv = (globalThis as { readonly process?: { readonly argv?: Array<string>
  */
 export const isBundledActor: boolean = argv?.[2] === mark
 
-/** The number of command-line arguments that the runtime gives an actor, in front of the program's own arguments. */
+/** The number of command-line arguments that the runtime puts in front of an actor's own arguments. */
 const ownArguments = 7
 
 /**
- * Takes the runtime's arguments off the command line, from the index `at` on, and returns these arguments. The
- * program's arguments stay, so that the program's modules see the same arguments as in the root.
+ * Removes the runtime's arguments from the command line, from the index `at` on, and returns these arguments. The
+ * user's arguments stay in `argv`, so that the user's modules see the same arguments as in the root.
  *
  * @example
  * ```ts
@@ -57,8 +58,8 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
 }
 
 /**
- * The runtime's arguments of an actor of a bundle, which are taken off the command line before the program's own code
- * runs. The list of the runtime's arguments is empty in every process that is no actor of a bundle.
+ * The runtime's arguments of an actor that runs a bundle; they are removed from the command line before the user's code
+ * runs. `bundledArguments` is empty in every process that is no actor or runs no bundle.
  *
  * @example
  * ```ts
@@ -78,7 +79,7 @@ export const bundledArguments: ReadonlyArray<string> = isBundledActor ? takeOwnA
 export type DefinitionKind = "endpoint" | "service" | "transport" | "spawner" | "ambient"
 
 /**
- * The name of a definition among those of its kind in its module. A Service and a plan are named by their key.
+ * The kind, the module and the name by which an actor finds a definition. A Service and a plan are named by their key.
  *
  * @category models
  * @since 0.1.0
@@ -92,8 +93,8 @@ export interface DefinitionName {
 interface Definition extends DefinitionName {
   readonly value: unknown
   /**
-   * True where the definition names the module of its implementation. Of several definitions with one name, a
-   * definition that names the module of its implementation is used first.
+   * True when the definition of a Service names another module as the module of its implementation. When several
+   * definitions have one name, a definition that names the module of its implementation is preferred.
    */
   readonly leads: boolean
   /** An Error whose stack shows where the definition was made; the stack is read only for an error message. */
@@ -103,8 +104,9 @@ interface Definition extends DefinitionName {
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record the definitions of this process. An actor that records definitions finds by name the definitions of
- * modules that it imports, exported or not. An actor of a bundle begins the record in its first line.
+ * Begins to record the definitions of this process. An actor that records definitions finds every definition of the
+ * modules that it imports, whether or not the definition is exported. The first line of a bundle makes an actor record
+ * definitions.
  *
  * @example
  * ```ts
@@ -119,7 +121,7 @@ export const recordDefinitions = (): void => {
 }
 
 /**
- * Ends the record of definitions and drops its contents, once the actor has found the definitions that it serves.
+ * Forgets the recorded definitions and records no more, once the actor has found the definitions that it serves.
  *
  * @example
  * ```ts
@@ -132,15 +134,15 @@ export const forgetDefinitions = (): void => {
   recorded = undefined
 }
 
-/** Records a definition, if this process keeps a record. */
+/** Records a definition, unless this process is a root or has already found the definitions that it serves. */
 export const define = <A>(value: A, named: DefinitionName, leads = false): A => {
   recorded?.push({ ...named, value, leads, made: new Error() })
   return value
 }
 
 /**
- * Returns the file of a definition's `module`. The part behind a `#` distinguishes modules that a bundler has joined to
- * one file.
+ * Returns the file of a definition's `module`. The text behind a `#` in `module` distinguishes modules that a bundler
+ * has joined to one file.
  *
  * @example
  * ```ts
@@ -159,15 +161,15 @@ const described: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   ambient: (key) => `ambient Layers of the key "${key}"`
 }
 
-/** The place in the module where the definition was made, if the recorded stack shows the place. */
+/** Returns the line of the module in which a definition was made, if the recorded stack shows this line. */
 const placeOf = ({ made }: Definition): string => {
   const frames = (made.stack ?? "").split("\n").filter((line) => !/\(?node:|\bat async\b/.test(line))
   return /([^\s(]+:\d+:\d+)\)?$/.exec(frames.at(-1) ?? "")?.[1] ?? "a place that is not known"
 }
 
 /**
- * Returns the definition that was made under this name in this process; `undefined` when no such definition was made,
- * or no record is kept. An error that names both places is thrown when two definitions have the name.
+ * Returns the recorded definition of a name; `undefined` when no definition of this name was made, or this process
+ * records none. `definitionOf` throws an error that names both lines of code when two definitions have the same name.
  *
  * @example
  * ```ts

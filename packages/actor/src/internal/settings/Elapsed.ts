@@ -1,9 +1,9 @@
 /**
- * Timeouts that count only the time in which this process ran.
+ * Sleeps and countdowns that count only the time in which this process was not stopped.
  *
- * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time in which it is stopped counts against none of its
- * timeouts. No clock can tell a running process from a stopped process. A timeout of the runtime sleeps in slices, and
- * a slice that took much too long counts as its planned length.
+ * A process that is stopped (Ctrl-Z, SIGSTOP) receives no bytes, so its timeouts must not count that time. No clock
+ * says whether its process was stopped for a while. A timeout of the runtime sleeps in short slices. A slice of a
+ * timeout that lasts much too long counts only with its planned length.
  *
  * @since 0.1.0
  */
@@ -12,18 +12,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./Timeouts.ts"
 
-/** The number of slices of one timeout: one stop adds at most one slice to the timeout. */
+/** The number of slices of one timeout; each stop of the process lengthens the timeout by at most one slice. */
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
 /**
- * The milliseconds by which a slice of a timeout may be late. A slice that is later by more milliseconds means that the
- * process was stopped.
+ * The milliseconds by which a slice of a timeout may be late. A slice that ends later than `slackMillis` after its
+ * planned end shows that the process was stopped.
  */
 const slackMillis = 50
 
 /**
- * A countdown of a timeout, whose time passes only while `run` runs. The remaining time `left` can be read at any time.
+ * A countdown in milliseconds that passes only while the effect `run` runs. The field `left`, the remaining time of a
+ * countdown, can be read at any time.
  */
 export class Countdown {
   private readonly clock: Clock.Clock

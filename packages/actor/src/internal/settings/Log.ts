@@ -1,6 +1,6 @@
 /**
- * Writes log lines of the runtime: its own lines, and lines of other actors that it forwards. A logger of the program
- * that throws loses its own line and affects neither the runtime nor another logger.
+ * Writes the log lines of the runtime itself, and the log lines of other actors that this actor forwards. When a user's
+ * logger throws, only this logger's line is lost; the runtime and all other loggers continue.
  *
  * @since 0.2.0
  */
@@ -17,7 +17,7 @@ const guarded = (loggers: Loggers): Loggers =>
         try {
           logger.log(options)
         } catch {
-          // The error of a logger that throws is dropped, because the other loggers have the log line.
+          // The error of a logger that throws is ignored, because the other loggers have written the line.
         }
       }))
   )
@@ -26,12 +26,12 @@ const guarded = (loggers: Loggers): Loggers =>
 const guard = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Logger.CurrentLoggers, guarded)
 
-/** Writes a log line of another actor; a logger of the program that throws does not fail the write. */
+/** Writes a log line of another actor; the write succeeds even when a user's logger throws. */
 export const logWithLevel = (level: LogLevel.Severity) => (...message: ReadonlyArray<unknown>): Effect.Effect<void> =>
   guard(Effect.logWithLevel(level)(...message))
 
 /**
- * Writes an Error line of the runtime; a logger of the program that throws does not fail `logError`.
+ * Writes a line of the runtime at the level Error; `logError` succeeds even when a user's logger throws.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export const logWithLevel = (level: LogLevel.Severity) => (...message: ReadonlyA
 export const logError = (...message: ReadonlyArray<unknown>): Effect.Effect<void> => guard(Effect.logError(...message))
 
 /**
- * Writes a Warning line of the runtime; a logger of the program that throws does not fail `logWarning`.
+ * Writes a line of the runtime at the level Warning; `logWarning` succeeds even when a user's logger throws.
  *
  * @example
  * ```ts
@@ -59,7 +59,7 @@ export const logWarning = (...message: ReadonlyArray<unknown>): Effect.Effect<vo
   guard(Effect.logWarning(...message))
 
 /**
- * Writes an Info line of the runtime; a logger of the program that throws does not fail `logInfo`.
+ * Writes a line of the runtime at the level Info; `logInfo` succeeds even when a user's logger throws.
  *
  * @example
  * ```ts

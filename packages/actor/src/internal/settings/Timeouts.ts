@@ -1,6 +1,6 @@
 /**
- * All timeouts of the runtime (docs/reference.md lists them). The program's Clock measures all timeouts, so TestClock
- * drives them in tests.
+ * All timeouts of the runtime (docs/reference.md lists them). All timeouts are measured with Effect's Clock, so a test
+ * can drive them with TestClock.
  *
  * @since 0.1.0
  */
@@ -27,10 +27,9 @@ export interface Timeouts {
    */
   readonly cancelAck: number
   /**
-   * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. The actor cuts
-   * its finalizers off a quarter of a second before rung 3 of the ladder ends, or at half of a timeout below half a
-   * second. The time between the end of the finalizers and the end of rung 3 of the ladder is for the actor's last
-   * words.
+   * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. An actor cuts
+   * its finalizers off a quarter of a second before rung 3 ends. It does so after half of rung 3 if rung 3 is shorter
+   * than half a second. The time that remains of rung 3 after the finalizers are cut off is for the actor's last words.
    */
   readonly finalizers: number
   /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */
@@ -44,19 +43,19 @@ export interface Timeouts {
    * dialled and greeted.
    */
   readonly connect: number
-  /** The time from a stranger's connection to its proof that it belongs to the tree. */
+  /** The time from the connection of a stranger until the stranger has proven that it belongs to the tree. */
   readonly handshake: number
   /**
    * The time from a peer's last sign of life until the peer counts as lost. The timeout `silence` applies to
-   * connections that can be cut without an end, such as TLS connections, and TCP connections beyond the loopback. A
+   * connections whose loss may go unnoticed, such as TLS connections and TCP connections outside of the loopback. A
    * peer is asked for a sign of life after half of the timeout `silence`. An actor that blocks its event loop for
    * longer than the timeout `silence` counts as lost for peers on other hosts.
    */
   readonly silence: number
   /**
-   * The time from the last use of a connection between machines until the connection is closed; `Infinity` closes no
-   * connection. The timeout `idle` applies to connections that can be cut without an end. A call, stream or watch that
-   * comes after the close dials a new connection.
+   * The time from the last use of a connection between two computers until the connection is closed; with `Infinity` it
+   * is never closed. The timeout `idle` applies to connections whose loss may go unnoticed, as between two computers.
+   * After the timeout `idle` has closed a connection, the next call, stream or watch dials a new connection.
    */
   readonly idle: number
 }
@@ -86,7 +85,7 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The timeouts in force, as a reference of the context; actors inherit the timeouts of their starters.
+ * The context reference with the timeouts that apply; an actor inherits the timeouts of the code that starts it.
  *
  * @example
  * ```ts
@@ -101,8 +100,8 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 })
 
 /**
- * A partial set of timeouts, each in any form that Effect accepts for a duration. A timeout that is a number counts
- * milliseconds.
+ * Some of the timeouts, each given in any form that Effect accepts for a duration. A timeout that is given as a number
+ * is in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -110,8 +109,8 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefined }
 
 /**
- * Completes a partial set of timeouts with the defaults. Missing timeouts are taken from `over`, which is `defaults`
- * unless given.
+ * Completes the given timeouts by a value for each missing timeout. `make` takes missing timeouts from `over`, which is
+ * `defaults` by default.
  *
  * @example
  * ```ts
@@ -151,7 +150,7 @@ export const provide: {
 )
 
 /**
- * Reads the time of the program's Clock in milliseconds that no change of the wall clock moves. The runtime measures
- * its timeouts in the time that `monotonicMillis` returns.
+ * Reads Effect's Clock in milliseconds; a change of the computer's wall clock does not change this time. The runtime
+ * measures its timeouts in the time that `monotonicMillis` returns.
  */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

@@ -1,10 +1,10 @@
 /**
- * The resources of a process's event loop that the runtime uses, apart from Effect's Scheduler, Clock and Random. The
- * resources of an event loop are turns, ids, the time for ages, promises of the outside world, and the end of the
+ * The functions of a process and its event loop that the runtime uses, apart from Effect's Scheduler, Clock and Random.
+ * `Turn` supplies turns of the event loop, uuids, a monotonic time, promises from outside of Effect, and the end of the
  * process.
  *
- * The runtime takes the resources of its event loop only from `Turn`, so a simulation that supplies `Turn` decides
- * every order of events.
+ * The runtime uses the event loop only through `Turn`, so that a simulation with its own `Turn` decides the order of
+ * all events.
  *
  * @since 0.1.0
  */
@@ -14,51 +14,55 @@ import { identity } from "effect/Function"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * One direction of a connection in memory, where tests cause faults of the network between two processes. The bytes on
- * a wire keep their order.
+ * One direction of a connection in memory, in which a simulation causes faults of the network between two processes.
+ * The bytes on a wire arrive in the order in which they were written.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Wire {
-  /** Stops the wire until `release`: its bytes and its end wait. */
+  /** Holds back the bytes and the end of the wire until `release` is called. */
   readonly hold: () => void
   readonly release: () => void
   /**
-   * Ends the wire for its reader when this many further bytes have passed. A wire with 0 further bytes ends now, and
-   * the bytes on the wire are lost.
+   * Ends the wire for its reader after the given number of further bytes. With 0 further bytes the wire ends now, and
+   * the bytes that are on the wire are lost.
    */
   readonly cut: (afterBytes: number) => void
 }
 
 /**
- * The event loop of one process, as the runtime uses it. A job runs in the process to which it was given. A job may
- * throw only after it has changed the state of its owner.
+ * The event loop of one process, as the runtime uses it. A job (a callback that is to run later) runs in the process of
+ * the `Turn` that got the job. A job may throw only after it has brought its object into a valid state.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Turn {
   /**
-   * Runs a job when the running code of the process has finished. Jobs of one lane run in the order in which they were
-   * given.
+   * Runs a job when the code that runs now in this process has finished. Jobs with the same `lane` run in the order in
+   * which they were given.
    */
   readonly later: (job: () => void, lane: object) => void
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
   /**
-   * Runs a job as `later` does, for bytes from another process. A simulation may delay the bytes that another process
-   * has sent, together with the bytes behind them.
+   * Runs a job that handles bytes from another process; the job runs as with `later`. A simulation may delay bytes from
+   * another process; all later bytes of the same lane then wait as well.
    */
   readonly receive: (job: () => void, lane: object) => void
-  /** Reports a wire in memory that this process reads, and the number of the process that writes to it. */
+  /**
+   * Reports a wire in memory: this process reads from the wire, and the process with the number `from` writes to it.
+   */
   readonly wired: (wire: Wire, from: number) => void
   /**
-   * Runs a job that code of another process requests. The requested job runs at once if all processes share one event
-   * loop.
+   * Runs a job in this process that code of another simulated process requests. `enter` runs its job at once if all
+   * processes share one event loop.
    */
   readonly enter: (job: () => void) => void
-  /** Waits for a promise that neither the program nor its Clock controls, such as an import. */
+  /**
+   * Waits for a promise that neither Effect's scheduler nor Effect's Clock controls, such as the promise of an import.
+   */
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
   /** The pid of this process; 0 on a platform without pids. */
   readonly pid: number
@@ -69,7 +73,10 @@ export interface Turn {
   readonly now: () => number
   /** Returns a new uuid of version 4. */
   readonly uuid: () => string
-  /** Records a resource that must be closed if the process ends before its owner has closed it. */
+  /**
+   * Notes a function that closes a resource; the function is called if the process ends while the resource is still
+   * open.
+   */
   readonly hold: (close: () => void) => void
   /**
    * Returns the context for an actor in memory that this process starts. The `Turn` in the returned context belongs to
@@ -95,7 +102,7 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The turns of a real event loop, where `later` is a microtask, and `rest` is the next round of the event loop.
+ * The `Turn` of a real event loop, in which `later` is a microtask and `rest` is the next round of the event loop.
  *
  * @example
  * ```ts
@@ -115,8 +122,8 @@ export const eventLoop: Turn = {
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,
   now: () => host.performance.now(),
-  // The runtime reads the global of Web Crypto only at its first use. Node loads Web Crypto when a program first reads
-  // it, which takes a twentieth of the time of an actor's start.
+  // The runtime reads the global `crypto` only when it makes its first uuid. Node loads Web Crypto when a program first
+  // reads it, which takes a twentieth of the time of an actor's start.
   uuid: () => host.crypto.randomUUID(),
   hold: () => {},
   start: (_, context) => context,
@@ -124,7 +131,7 @@ export const eventLoop: Turn = {
 }
 
 /**
- * The `Turn` of this process, as a reference of the context. Default: `eventLoop`.
+ * The context reference with the `Turn` of this process. Default: `eventLoop`.
  *
  * @example
  * ```ts
@@ -136,6 +143,6 @@ export const eventLoop: Turn = {
  */
 export const Turn: Context.Reference<Turn> = Context.Reference("@furrow/actor/Turn", { defaultValue: () => eventLoop })
 
-/** Waits for a promise from outside the program, whose rejection becomes the error of the effect. */
+/** Waits for a promise that Effect does not control; if the promise rejects, the effect fails with the rejection. */
 export const outside = <A>(promise: () => PromiseLike<A>): Effect.Effect<A, unknown> =>
   Effect.withFiber((fiber) => fiber.getRef(Turn).outside(promise))

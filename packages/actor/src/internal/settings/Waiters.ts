@@ -1,10 +1,10 @@
 import * as Effect from "effect/Effect"
 
 /**
- * A list of callbacks that wait for one event. Each waiting callback is called once, when its event happens.
+ * A list of callbacks that wait for one event. The next `wake` calls each waiting callback once.
  *
- * A waiting callback that throws does not prevent the call of other callbacks. `wake` throws the first error after all
- * callbacks have been called.
+ * A waiting callback that throws does not keep `wake` from calling the other callbacks. `wake` throws the first error
+ * after all callbacks have been called.
  *
  * @example
  * ```ts
@@ -21,10 +21,7 @@ import * as Effect from "effect/Effect"
  * @since 0.1.0
  */
 export class Waiters<A = void> {
-  /**
-   * The callbacks of this list, which is made when the first callback is added, because most of many thousand
-   * connections have no callback.
-   */
+  /** The set of waiting callbacks, which is made when the first callback is added, because most lists never get one. */
   private waiting: Set<{ readonly callback: (value: A) => void }> | undefined
   private wakes = 0
 
@@ -47,8 +44,9 @@ export class Waiters<A = void> {
   }
 
   /**
-   * Waits for the next `wake` after the call of this function. A fiber may be preempted between the check that makes it
-   * wait and the wait itself. A `wake` that comes between the check and the wait counts as well.
+   * Waits for the first `wake` that comes after the call of `next`. A fiber that has decided to wait may be suspended
+   * before the wait begins. A `wake` that comes after the call of `next` counts, even if the wait of the fiber has not
+   * begun.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this
@@ -78,7 +76,7 @@ export class Waiters<A = void> {
     if (waiting === undefined || waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(waiting)) {
-      // A callback that was called earlier in this `wake` may have removed the next callback.
+      // A callback may have removed a later callback of the same `wake`.
       if (!waiting.delete(waiter)) continue
       try {
         waiter.callback(value)

@@ -1,8 +1,8 @@
 /**
  * Takes a started process through the handshake, `Spawn` and `Ready`, until it is a ready actor.
  *
- * The word `Ready`, the exit of the process and the deadline of the start race with each other. A parent learns of
- * every end of a booting child, and the error of a failed start names the step that the child had reached.
+ * A start ends with the first of three events: the word `Ready`, the exit of the process, or the deadline of the start.
+ * If a booting child ends in any way, the start fails with an error that names the step that the child had reached.
  *
  * @since 0.1.0
  */
@@ -27,17 +27,20 @@ export interface BootOptions {
   readonly context: Context.Context<never>
   readonly deadline: number
   readonly explain: (done: (error: ActorError) => void) => void
-  /** Answers a call that the actor makes before it is ready: a call of its layers, or its first logs. */
+  /**
+   * Answers a call that an actor makes to its parent before the actor is ready: its layers may call, or it sends its
+   * first logs.
+   */
   readonly start: (message: Start, channel: PeerChannel) => void
   /** Records the step that the start of the actor has reached. */
   readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
-   * A callback for the moment at which the actor has said `Ready`, even if its start was given up before. Words of the
-   * channel that come after `Ready` go to the caller of `boot`. A ready actor has finalizers, so the owner must hear
-   * the actor's answer when the actor is asked to end.
+   * A callback for the moment at which the actor has said `Ready`, even if its start was given up before. After `Ready`
+   * the caller of `boot` handles the words on the actor's connection. A ready actor may have finalizers, so an owner
+   * that asks the actor to end must wait for the actor's answer.
    */
   readonly ready: (channel: PeerChannel) => void
-  /** Reads the payload of an `Error` for dialog 0; `undefined` when the error is not about the start. */
+  /** Reads the payload of a word `Error` for dialog 0; `undefined` when the payload does not report a failed start. */
   readonly failure: (
     payload: Uint8Array
   ) => { readonly step: SpawnStep; readonly error: Omit<StartFailure, "step"> } | undefined
@@ -52,8 +55,8 @@ interface StartFailure {
 
 const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
-    // The message of a failed start leaves out the last lines of stderr, because the error shows these lines below its
-    // message.
+    // The reason of a failed start leaves out the last lines of stderr, because the error shows these lines in another
+    // place.
     ? error.message.split("\nits last lines")[0]!
     : error.message,
   failure: error instanceof ActorLost ? error.failure : null,
@@ -64,8 +67,8 @@ const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
 export const building = endpoint("furrow/building")
 
 /**
- * Returns the open channel of a ready actor, or fails with the error of its start. The caller of `boot` has to end the
- * actor's process, whether the start succeeds or fails.
+ * Returns the open connection to a ready actor, or fails with the error of the actor's start. The caller of `boot` has
+ * to end the actor's process, whether the start succeeds or fails.
  */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options

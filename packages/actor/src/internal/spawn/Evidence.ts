@@ -1,8 +1,7 @@
 /**
- * The record that an actor keeps of its calls while it lives, and the evidence that remains of its death.
+ * The record that an actor keeps of its calls while it lives, and the evidence that a platform finds about its death.
  *
- * Neither the record of an actor's calls nor the evidence of its death holds a payload, a local variable or the text of
- * a message.
+ * A record or a post-mortem never holds a payload, a local variable or the text of a message.
  *
  * @since 0.2.0
  */
@@ -30,7 +29,7 @@ export type KeepRecord = (
  * @since 0.2.0
  */
 export interface RecordedCall extends Doing {
-  /** The number of the dialog on the connection to its caller. */
+  /** The number of the recorded call's dialog on the connection to the caller. */
   readonly dialog: number
 }
 
@@ -46,8 +45,8 @@ export interface Evidence {
   /** The last measurement of the heap of the dead process, in bytes. */
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
   /**
-   * The dead process's own report of its end, with the line of its code if the line is known. The phase `release` says
-   * that the process had begun to end in order.
+   * The last entry that the process wrote about its own end, with the line of code if the line is known. The value
+   * `release` of `what` says that the process had begun to end in order.
    */
   readonly last?: {
     readonly what: "release" | "exception" | "rejection" | "exit"
@@ -56,8 +55,8 @@ export interface Evidence {
   /** True when the kernel has killed a process for lack of memory since the actor was started. */
   readonly memoryKill?: boolean | undefined
   /**
-   * The state of the process before its owner sent a signal: whether it was running, in which kernel function it
-   * waited, and whether it had a child process.
+   * The state of the process before its owner sent a signal, the kernel function in which it waited, and its child
+   * process's command.
    */
   readonly state?: {
     readonly is: "busy" | "asleep" | "stopped"
@@ -67,7 +66,8 @@ export interface Evidence {
 }
 
 /**
- * The post-mortem of an actor, which the platform stores as a file. A post-mortem holds no text of the program.
+ * The post-mortem of an actor, which the platform stores as a file. A post-mortem holds no text that user code has
+ * made, such as an error's message.
  *
  * @category models
  * @since 0.2.0

@@ -1,29 +1,28 @@
 /**
- * The platform's guard for process groups of programs that are no actors.
+ * The part of a platform's guard that watches the process groups of external programs.
  *
  * @since 0.1.0
  */
 
 /**
- * Puts process groups under the guard of the tree: the guard ends their processes when this process ends, however it
- * ends.
+ * Puts process groups under the guard of the tree: when this process ends in any way, the guard ends the groups'
+ * processes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GroupGuard {
   /**
-   * The command and arguments to put before the command line of a guarded process; `undefined` when this platform
-   * guards no processes. `prefix` throws when this process can start no guarded process.
+   * Returns the command and arguments to put in front of a guarded program's command line; `undefined` when this
+   * platform guards no programs. `prefix` throws when this process cannot start a guarded program.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**
-   * Records that the process with the number `group` leads a process group of its own. The caller runs the returned
-   * function once this process is reaped, which kills the processes that remain in the process's group.
+   * Puts the process group with the number `group`, which is the process number of its leader, under the guard. The
+   * caller runs the function that `enter` returns when the leader of the group is reaped; this function kills the
+   * group's other processes.
    */
   readonly enter: (group: number) => () => void
-  /**
-   * Sends a signal that the kernel forbids this process to send, through another process of the tree that may send it.
-   */
+  /** Sends a signal through another process of the tree, when the kernel forbids this process to send it. */
   readonly signal: (group: number, signal: "SIGTERM" | "SIGKILL") => void
 }

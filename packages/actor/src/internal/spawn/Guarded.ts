@@ -1,6 +1,6 @@
 /**
- * A spawner as the runtime uses it: a driver that gives no answer, throws or is late fails the request with
- * `SpawnFailed` at the step `process`.
+ * Asks a spawner's driver for a process. If a spawner's driver throws, is late or returns no handle, the request fails
+ * with `SpawnFailed` at the step `process`.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ const isHandle = (u: Partial<ProcessHandle> | undefined | null): u is ProcessHan
 
 type Asked = Fiber.Fiber<ProcessHandle, SpawnFailed>
 
-/** Kills the process of a late handle, because no owner waits for the handle any more. */
+/** Kills the process that a spawner returns too late, because no owner waits for the process any more. */
 const discard = (fiber: Asked): Effect.Effect<void> =>
   Effect.sync(() => {
     fiber.addObserver((exit) => Exit.isSuccess(exit) && exit.value.signal("SIGKILL"))
@@ -29,8 +29,8 @@ const discard = (fiber: Asked): Effect.Effect<void> =>
   })
 
 /**
- * Asks the driver of a spawner for the process of an actor. The caller must not interrupt the request for a process,
- * because a handle on its way would be lost.
+ * Asks the driver of a spawner for the process of an actor. The caller must not interrupt a request for a process,
+ * because a process that has just been started would get lost.
  */
 export const spawn = (
   spawner: SpawnerDriver["Service"],
@@ -60,7 +60,7 @@ export const spawn = (
   return Effect.uninterruptible(
     Effect.flatMap(
       Effect.forkDetach(Effect.interruptible(asked), { startImmediately: true }),
-      // A request that its spawner has answered at once needs no wait.
+      // When the spawner answers a request at once, no timer is needed.
       (fiber) => fiber.pollUnsafe() ?? awaited(fiber)
     )
   )

@@ -1,5 +1,5 @@
 /**
- * An actor as its platform offers it to observers: tools of the same user that look into a tree from outside.
+ * The interface between an actor and its platform for observers, which are tools of the same user outside of the tree.
  *
  * @since 0.2.0
  */
@@ -10,23 +10,26 @@ import type { Connection } from "../transport/Transport.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
 /**
- * The functions of the platform for the answers to an observer.
+ * The functions of a platform that an actor needs to answer an observer.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Means {
   /**
-   * The authenticator of one connection from an observer. The authenticator proves a key of the door, and never the
-   * secret of the tree.
+   * Makes the authenticator for one connection from an observer. The authenticator for an observer checks the key of
+   * the door, and never uses the secret of the tree.
    */
   readonly authenticator: Authenticator
   readonly process: () => ProcessInspection
-  /** The source lines at which the given fibers and their child fibers stand, and the things for which they wait. */
+  /**
+   * Returns the source lines at which the given fibers and their child fibers stand, and the things for which these
+   * fibers wait.
+   */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
   /**
-   * The stack of a child of this process, however busy the child is. The promise of a child's stack rejects when the
-   * stack cannot be read.
+   * Reads the stack of a child process of this process, even if the child is busy. `stack` rejects when the stack of
+   * the child process cannot be read.
    */
   readonly stack: (pid: number) => Promise<StackInspection>
   /** Profiles the processor time of this process for the given number of milliseconds, in the format of V8. */
@@ -36,7 +39,7 @@ export interface Means {
 }
 
 /**
- * An actor that offers its state to observers.
+ * The functions by which an actor serves observers.
  *
  * @category models
  * @since 0.2.0
@@ -52,7 +55,8 @@ export interface Observed {
 }
 
 /**
- * Opens a door to an actor while an observer is looking. The returned function closes the actor's door for good.
+ * Lets a platform open the door of an actor while an observer looks. The function that an `Offer` returns closes the
+ * actor's door for good.
  *
  * @category models
  * @since 0.2.0

@@ -1,9 +1,9 @@
 /**
- * The payload of `Spawn`, with which a parent tells a new actor its identity and its definitions, and the payload of
- * `Ready`, the actor's answer.
+ * The payload of `Spawn`, in which a parent tells a new actor its identity and definitions, and the payload of the
+ * actor's answer `Ready`.
  *
- * Code checks each field of `Spawn` and `Ready` by hand, because deriving a schema's codec in each process would take a
- * tenth of an actor's start. A parent and its child always run the same version of this package.
+ * Handwritten code checks the fields of `Spawn` and `Ready`, because deriving a codec from a schema would take a tenth
+ * of an actor's start. A parent and its child always run the same version of this package.
  *
  * @since 0.1.0
  */
@@ -26,20 +26,23 @@ export interface Exposed {
 }
 
 /**
- * The Service that an actor runs, found by its key, and the Services that it uses. The actor dials a used Service that
- * is an actor; calls of a Service whose handlers run in the parent go to the parent.
+ * The Service that an actor runs, found by its key, and the Services that it uses. The actor dials the actor of a used
+ * Service; its calls to a relayed Service go to its parent.
  */
 export interface ServiceSpec {
   readonly module: string
   readonly key: string
-  /** The settings of the start, encoded by the schema of the Service; null for a Service without settings. */
+  /**
+   * The settings with which the Service is started, as the schema of the Service encodes them; null for a Service
+   * without settings.
+   */
   readonly config: Uint8Array | null
   readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
 }
 
 /**
  * The description of a tree's platform that every actor gets: its transports, its spawner, and the services around its
- * handlers. The secret of a tree crosses only on the connection of a parent and its child.
+ * handlers. The secret of a tree is sent only over the connection between a parent and its child.
  *
  * @category models
  * @since 0.1.0
@@ -49,18 +52,18 @@ export interface PlatformSpec {
   readonly run: string
   readonly secret: Uint8Array
   readonly transports: ReadonlyArray<PortableData>
-  /** The program's own spawner; null when the platform's spawner starts actors. */
+  /** The plan of the spawner that the user defined; null when the platform's own spawner starts the actors. */
   readonly spawner: PortableData | null
   readonly ambient: ReadonlyArray<PortableData>
-  /** The depth to which observers may look into the actors of the tree. */
+  /** The level of what observers may see in the actors of the tree. */
   readonly observe: Observe
   /** The folder for the records of actors' calls and the post-mortems of dead actors; null when no record is kept. */
   readonly graves: string | null
-  /** The proof of membership in the tree. Default: `secret`. */
+  /** The way in which the members of the tree prove their membership to each other. Default: `secret`. */
   readonly trust?: "secret" | "certificate" | undefined
 }
 
-/** Copies the description, and hides its secret from code that prints the whole value. */
+/** Copies the description of a tree's platform, and hides its secret from code that prints the description. */
 export const concealed = (platform: PlatformSpec): PlatformSpec => {
   const { secret, ...shown } = platform
   return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as PlatformSpec
@@ -85,7 +88,10 @@ export interface ReadyReport {
 
 // ---- checks of a payload's fields ---------------------------------------------------------------------------------
 
-/** Returns the fault of a value with its place in the payload; `undefined` for a correct value. */
+/**
+ * Returns a text that names the fault of a value and the value's position in the payload; `undefined` for a correct
+ * value.
+ */
 type Check = (value: unknown, at: string) => string | undefined
 
 const when = (test: (value: unknown) => boolean, what: string): Check => (value, at) =>
@@ -172,7 +178,7 @@ const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
 
 export const specCodec: PlainCodec<SpawnSpec> = {
   encode: (value) => {
-    // The hidden secret is set separately, because a spread copy of the description lacks the secret.
+    // The secret is set in an extra step, because a spread copy of the description leaves out the hidden secret.
     const { platform, ...rest } = value as SpawnSpec
     return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
   },
@@ -180,7 +186,7 @@ export const specCodec: PlainCodec<SpawnSpec> = {
     const read = specBytes.decode(bytes)
     if (!read.ok) return read
     const { platform, service, ...rest } = read.value
-    // The bytes of the secret are copied, because a view would keep the whole frame in memory.
+    // The bytes of the secret are copied, because a view of them would keep the whole frame of `Spawn` in memory.
     return {
       ok: true,
       value: {

@@ -1,8 +1,8 @@
 /**
- * Starts the process of an actor. A caller of a spawner owns the process handle, and must end the process, because no
- * Scope ends it.
+ * The interface of spawners, which start the processes of actors. A caller of a spawner owns the returned process
+ * handle and must end the process itself, because no Scope does so.
  *
- * A spawner works with processes, pipes and signals, and has no part in dialogs or supervision.
+ * A spawner knows only processes, pipes and signals, and nothing of dialogs or supervision.
  *
  * @since 0.1.0
  */
@@ -17,15 +17,16 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
 /**
  * The destination of an output stream of an actor.
  *
- * - `stdout` and `stderr` write the output unchanged to the parent's stream of this name, without mixing lines.
- * - `log` makes the parent log each line of the actor, a line of stdout as Info and a line of stderr as Warning.
+ * - `stdout` and `stderr` write the actor's output unchanged to the parent's stdout or stderr, without mixing lines.
+ * - `log` makes the parent log each line of the actor's output: stdout at the level Info, stderr at the level Warning.
  * - `ignore` drops the output of the actor.
- * - `inherit` lets the actor's process write to the parent's stream itself, without keeping lines of stderr for errors.
+ * - `inherit` lets the actor write directly to the parent's stdout or stderr; errors then show no lines of stderr.
  * - A function is called with the bytes of the actor's output, in pieces of any size.
  *
  * Lines that a parent logs for an actor have the annotation `actor`. With `inherit`, lines of several actors may be
- * mixed. If a function for the output returns a promise, more bytes are read when the promise is fulfilled. A function
- * for the output that throws or rejects gets no more bytes, and the parent of the actor logs a warning.
+ * mixed. If a function for an actor's output returns a promise, the parent reads more output when the promise is
+ * fulfilled. If a function for an actor's output throws or rejects, it gets no more bytes, and the parent logs a
+ * warning.
  *
  * @example
  * ```ts
@@ -44,7 +45,7 @@ export type Output =
   | ((bytes: Uint8Array) => void | PromiseLike<void>)
 
 /**
- * Settings for the start of an actor's process. A spawner ignores options that it does not support.
+ * Settings for the start of an actor's process. A spawner ignores settings of a start that it does not support.
  *
  * @category models
  * @since 0.1.0
@@ -53,33 +54,34 @@ export interface SpawnOptions {
   /** The working directory of the actor. The default working directory of an actor is that of its parent. */
   readonly cwd?: string | undefined
   /**
-   * The environment of the actor's process. `inherit` names the parent's variables that the actor may see (default:
-   * all), and `set` adds variables or replaces them.
+   * The environment of the actor's process. `inherit` names the parent's environment variables that the actor may see
+   * (default: all), and `set` adds or replaces variables.
    */
   readonly env?: {
     readonly inherit?: "all" | ReadonlyArray<string> | undefined
     readonly set?: { readonly [name: string]: string } | undefined
   } | undefined
   /**
-   * Limit of the JavaScript heap in MiB. A limit that is not positive and finite fails the start with `SpawnFailed`.
-   * The default heap limit is that of the JavaScript runtime. The memory limit counts objects that have lived for a
-   * while (V8's old space). The memory of buffers, WebAssembly and native code is not limited.
+   * Limits the JavaScript heap of the actor's process to this number of MiB. If the heap limit is not positive and
+   * finite, the start of the actor fails with `SpawnFailed`. The default heap limit is that of the JavaScript runtime.
+   * The heap limit counts objects that have lived for a while (V8's old space). The heap limit does not count the
+   * memory of buffers, WebAssembly and native code.
    */
   readonly memoryLimit?: number | undefined
   /**
    * Makes the actor listen for a debugger on a free port, or on the given port. The port and the id of an actor's
-   * debugger appear only in the actor's stderr, because a program that knows the id can run code in the actor.
+   * debugger appear only in the actor's stderr, because the id lets programs run code in the actor.
    */
   readonly inspect?: boolean | number | undefined
   /**
-   * The actor's `process.argv` behind the path of the program. The default arguments of an actor are those of its
-   * parent.
+   * The arguments of the actor: its `process.argv` after the path of the main program. The default arguments of an
+   * actor are those of its parent.
    */
   readonly argv?: ReadonlyArray<string> | undefined
   /**
-   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path in the additional
-   * arguments is relative to the actor's working directory. A relative path in the inherited arguments is relative to
-   * the directory where the parent was started.
+   * Additional arguments for the actor's JavaScript engine; they follow the arguments that the actor inherits. A
+   * relative path in `execArgv` is relative to the actor's working directory. A relative path in arguments that an
+   * actor inherits is relative to the directory in which the parent was started.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
@@ -89,8 +91,8 @@ export interface SpawnOptions {
   readonly stdout?: Output | undefined
   /**
    * The destination of the actor's stderr. The default destination of stderr is the one that the actor's spawner sets,
-   * or else the stderr of the actor's parent. The last lines of stderr are kept for errors, unless the stream is
-   * inherited.
+   * or else the stderr of the actor's parent. The last lines of an actor's stderr are kept for errors, unless the
+   * actor's stderr is set to `inherit`.
    */
   readonly stderr?: Output | undefined
 }
@@ -116,8 +118,9 @@ export interface SpawnRequest {
 }
 
 /**
- * The exit of a process: either its code or its signal is set. Code and signal are both null when the process could not
- * be killed and still exists, in which case its owner continues.
+ * The exit of a process: either its code or its signal is set. `code` and `signal` are both null when the process could
+ * not be killed and still exists. The owner of a process that cannot be killed continues without waiting for the end of
+ * the process.
  *
  * @category models
  * @since 0.1.0
@@ -125,12 +128,12 @@ export interface SpawnRequest {
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: string | null
-  /** Evidence about the unexpected end of a process, which a spawner may leave out. */
+  /** Returns evidence about the unexpected end of the process; a spawner need not have this function. */
   readonly evidence?: Evidence | undefined
 }
 
 /**
- * A started process as its parent holds it: the connection to the process, its last lines of stderr, and its end.
+ * The handle of a started process: the connection to the process, the last lines of its stderr, and its exit.
  *
  * @category models
  * @since 0.1.0
@@ -142,18 +145,18 @@ export interface ProcessHandle {
   readonly whenExited: (callback: (exit: ProcessExit) => void) => void
   /** The last lines that the process has written to stderr, the oldest first. */
   readonly lastLines: () => ReadonlyArray<string>
-  /** Sends a signal to the process and to its whole group. Never throws. */
+  /** Sends a signal to all processes of the process's group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
   /**
-   * Stores the post-mortem of a process that has ended unexpectedly; a process handle without this function drops the
-   * post-mortem.
+   * Stores the post-mortem of a process that has ended unexpectedly. If a process handle has no `bury`, the post-mortem
+   * is not stored.
    */
   readonly bury?: ((story: PostMortem) => void) | undefined
 }
 
 /**
- * The part of a platform that starts processes: the runtime asks the driver for each actor that this process starts.
- * `spawn` fails with `SpawnFailed` at the step `process` when no process can be started.
+ * The service that starts the processes of actors: the runtime asks it for each actor that this process starts. `spawn`
+ * fails with `SpawnFailed` at the step `process` when no process can be started.
  *
  * @example
  * ```ts
@@ -170,8 +173,8 @@ export interface ProcessHandle {
 export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
   /**
-   * The number of actors that a parent starts at the same time. A start above the number `atOnce` waits for an earlier
-   * start to end. The number of starts has no limit by default.
+   * The largest number of actors that a parent starts at the same time. When `atOnce` starts are running, a further
+   * start waits until one of them has ended. By default a parent starts any number of actors at the same time.
    */
   readonly atOnce?: number | undefined
 }>()("@furrow/actor/SpawnerDriver") {}

@@ -1,9 +1,9 @@
 /**
- * Collects the items that a producer emits, so that single items travel as chunks.
+ * Collects the single items that the producer of a stream emits, and sends several items in one chunk.
  *
- * A batch never waits for more items: a batch is sent as soon as the producer pauses in the same turn of the event
- * loop, the batch is large enough, or the reader's credit is used up. An item in a batch is sent no later than a single
- * item, and the producer stays within the window of its reader.
+ * A batch never waits for more items: it is sent when it is large enough, or when the current turn of the event loop
+ * ends. A batch delays an item by at most one turn of the event loop, and the producer stays within the window of its
+ * reader.
  *
  * @since 0.1.0
  */
@@ -14,17 +14,14 @@ import { Turn } from "../settings/Turn.ts"
 import { chunkBytes, type Outlet } from "./Outlet.ts"
 import { weigh } from "./Weight.ts"
 
-/** The largest number of items in a batch, above which larger chunks save little time. */
+/** The largest number of items in a batch; larger chunks would save little more time. */
 const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
-  /**
-   * The context of the producer's fiber: the batch sends items on behalf of the producer with the services of this
-   * context.
-   */
+  /** The Effect context of the producer's fiber, with which the batch sends items when the producer does other work. */
   readonly context: Context.Context<never>
-  /** Reports that an item did not match its schema, while its producer was busy with other work. */
+  /** A callback for an item that does not match its schema and is sent while the producer does other work. */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
@@ -40,7 +37,7 @@ export class Batch {
     this.turn = Context.get(options.context, Turn)
   }
 
-  /** Adds items to the batch; waits when the reader is slow. */
+  /** Adds items to the batch; waits while the reader has granted no credit. */
   add(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
       if (this.state === "failing") return Effect.never
@@ -62,7 +59,7 @@ export class Batch {
     return this.items.length === 0
   }
 
-  /** Sends the collected items, and waits when the reader is slow. */
+  /** Sends the collected items; waits while the reader has granted no credit. */
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
     if (items.length === 0) return Effect.void
@@ -81,10 +78,7 @@ export class Batch {
     this.turn.later(this.paused, this)
   }
 
-  /**
-   * Sends the collected items now, or as soon as the reader grants credit, because the producer has turned to other
-   * work.
-   */
+  /** Sends the collected items at the end of the producer's turn, or as soon as the reader grants credit. */
   private readonly paused = (): void => {
     const { failed, outlet } = this.options
     this.state = "open"
@@ -95,7 +89,8 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // The items of the batch are sent again one by one, so that the items before the invalid item arrive.
+        // When an item of a batch does not match its schema, `rest` sends the batch again, so that the valid items
+        // before it arrive.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

@@ -1,17 +1,18 @@
 /**
- * The machine of a fan-out knows the position of each member in the stream, and the member that holds back the other
- * members. The machine of a fan-out does no IO.
+ * The machine of a fan-out: it knows the position of each member in the stream, and how many items may be read. The
+ * machine of a fan-out does no IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first unread item
  *
- * A member of a fan-out begins with the oldest unread item, and takes items in order. A member with the policy `wait`
- * stops the reading of the stream once it is as many items behind as its capacity. A member with the policy `lag` or
- * `drop` loses its oldest items and stops no reading; a member with `lag` learns of its loss. When the last member
- * leaves, the unread items go to the next reader of the stream, so no item is lost.
+ * A new member of a fan-out begins with the first item that no member has taken, and takes the items in order. When a
+ * member with the policy `wait` has `capacity` items that it has not taken, no more items of the stream are read. A
+ * slow member with the policy `lag` or `drop` loses its oldest items instead of stopping the reading. A member with the
+ * policy `lag` learns of its loss of items. When the last member leaves, the unread items go to the next reader of the
+ * stream, so no item is lost.
  *
- * The policy `owner` is that of the stream's own `receive` while there are subscribers. With the policy `owner`,
- * `receive` holds back no member, learns of its loss, and by itself causes no reading.
+ * While a stream has subscribers, its own `receive` is a member with the policy `owner`. With the policy `owner`, a
+ * slow `receive` loses items, learns of the loss, and neither stops nor causes the reading of the stream.
  *
  * A stream made by `toStream` reads alone until another reader joins; from then on `toStream` is a member of the
  * fan-out with the policy `wait`.
@@ -25,8 +26,8 @@ export interface Member {
   /** The number of items by which the member may be behind the newest item. */
   readonly capacity: number
   /**
-   * The number of the next item that the member takes. A member of a fan-out that holds back no reading may have lost
-   * items from this number on.
+   * The number of the next item that the member takes. A member whose policy is not `wait` may have lost items from the
+   * number `cursor` on.
    */
   readonly cursor: number
 }
@@ -39,8 +40,8 @@ export interface State {
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
   /**
-   * The streams that are read without other members, with the capacity that each gets as a member. The map of streams
-   * without other members is empty while the fan-out has members.
+   * The streams made by `toStream` that read alone, each with the capacity that it gets when it becomes a member.
+   * `alone` is empty while the fan-out has members.
    */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
@@ -49,12 +50,12 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Join"; readonly id: number; readonly policy: Policy; readonly capacity: number }
-  /** A stream made by `toStream` begins to read, without other members. */
+  /** A stream made by `toStream` begins to read; it becomes a member only when another reader joins. */
   | { readonly _tag: "Attach"; readonly id: number; readonly capacity: number }
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
-  /** The item `item` replaces the item with the number `at` from now on. */
+  /** From now on members get `item` in place of the item with the number `at`. */
   | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
@@ -62,13 +63,16 @@ export type Outcome =
   | { readonly _tag: "Item"; readonly item: unknown }
   /** No item has come yet for the member of the fan-out that asks. */
   | { readonly _tag: "Empty" }
-  /** The member of the fan-out has lost items. The machine of a fan-out gives this output once for each loss. */
+  /**
+   * The member of the fan-out has lost items. A member of a fan-out gets the outcome `Lagged` once for each loss of
+   * items.
+   */
   | { readonly _tag: "Lagged" }
-  /** The id of the input belongs to no member, or to a member that has left. */
+  /** The input `Take` or `Leave` names an id that belongs to no member of the fan-out, or to a member that has left. */
   | { readonly _tag: "Gone" }
   /**
-   * The last member of the fan-out has left, and the unread items go back to the reader. `lagged` is true if the
-   * stream's own `receive` has not yet learned of its loss.
+   * The last subscriber has left the fan-out, and the unread items go back to the stream's own reader. `lagged` is true
+   * if the stream's own `receive` has not yet learned of its loss.
    */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
@@ -93,19 +97,19 @@ const headOf = (state: State): number => state.base + state.items.length
 /** True when the stream has subscribers, so that its own `receive` is only one of the members. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
-/** The number of items that must be read from the dialog now. */
+/** Returns the number of items that must be read from the dialog now, so that no member waits without need. */
 export const wanted = (state: State): number => {
   let room = Infinity
   let eager = false
   for (const { capacity, cursor, policy } of state.members.values()) {
     if (policy === "wait") room = Math.min(room, capacity - (headOf(state) - cursor))
-    // A member that holds back no reading makes the stream read on, even when that member takes nothing.
+    // A member with the policy `lag` or `drop` lets the stream read on, even while that member takes no items.
     else if (policy !== "owner") eager = true
   }
   return state.members.size > 0 && (eager || state.hungry) ? Math.max(0, room) : 0
 }
 
-/** The number of items that a member has not taken yet. */
+/** Returns the number of items that a member has not taken yet. */
 export const unreadBy = (state: State, id: number): number => {
   const member = state.members.get(id)
   return member === undefined ? 0 : headOf(state) - member.cursor
@@ -124,13 +128,13 @@ export const next = (state: State, id: number): { readonly at: number; readonly 
 }
 
 /**
- * The number of the next item of a member. A member that does not hold back the reading has lost the items beyond its
- * capacity.
+ * Returns the number of the oldest item that a member can still take. A member whose policy is not `wait` loses all
+ * items but its newest `capacity` items.
  */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
 
-/** Drops the items that every member has taken, once there are enough of them to be worth a copy. */
+/** Drops the items that no member can take any more, once they are at least half of all kept items. */
 const trimmed = (state: State): State => {
   let oldest = headOf(state)
   for (const member of state.members.values()) oldest = Math.min(oldest, oldestFor(state, member))
@@ -203,8 +207,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // The stream's own `receive` gets back all items that it has not read, including items that it would have lost as a
-  // member.
+  // The stream's own `receive` gets back all kept items that it has not read.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

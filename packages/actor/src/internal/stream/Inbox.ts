@@ -1,8 +1,8 @@
 /**
- * The receiving end of one direction of a stream: keeps chunks until a reader takes them, and grants credit back.
+ * The receiving end of one direction of a dialog: keeps the arrived chunks until a reader takes them, and grants credit
+ * to the sender.
  *
- * Chunks stay encoded until a reader takes them: the fiber that reads a payload decodes it, so a wrong payload fails no
- * other work.
+ * The fiber that reads a chunk also decodes it, so that a wrong payload fails no other work.
  *
  * @since 0.1.0
  */
@@ -12,30 +12,31 @@ import type * as Effect from "effect/Effect"
 import type { StreamOptions } from "../contract/DialogCall.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
-/** The window that this side announces to its sender. */
+/** Returns the window that the reader of a stream announces to the sender. */
 export const windowOf = (options: StreamOptions | undefined): Window => ({
   items: Math.max(1, Math.floor(options?.window?.items ?? Credit.defaultWindow.items)),
   bytes: Math.max(2, Math.floor(options?.window?.bytes ?? Credit.defaultWindow.bytes))
 })
 
 /**
- * The policy for a slow reader (docs/dialogs.md). With the policy `wait` the writer waits, and no item is lost. The
- * policies `error`, `drop-oldest` and `drop-newest` never slow the writer. The policy `error` ends the dialog, and the
- * two `drop` policies lose items.
+ * The overflow policy of a stream decides about items that come while the reader is too slow (docs/dialogs.md). With
+ * the overflow policy `wait` the writer of a stream waits for its reader, and no item is lost. The overflow policies
+ * `error`, `drop-oldest` and `drop-newest` never slow the writer of a stream. When a reader is too slow, the policy
+ * `error` ends the dialog, and the policies `drop-oldest` and `drop-newest` lose items.
  *
  * @since 0.1.0
  */
 export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 
 /**
- * The result for a chunk that arrived: the chunk is kept, is above the credit (`breach`), or too much for the policy
- * (`overrun`).
+ * The result for an arrived chunk: it was kept, it exceeded the sender's credit (`breach`), or the reader was too slow
+ * for it (`overrun`).
  */
 export type Pushed = "kept" | "breach" | "overrun"
 
 const sizeOf = ({ items, payload }: Yield): Window => ({ items, bytes: payload.length })
 
-/** The unread chunks of a receiver, and its credit. */
+/** The unread chunks of a stream's reader, and the credit of the sender. */
 export class Inbox {
   private readonly window: Window
   private readonly overflow: Overflow
@@ -52,7 +53,7 @@ export class Inbox {
     this.credit = Credit.receiver(window)
   }
 
-  /** Adds a chunk that arrived; returns the result for the chunk, and the credit to grant at once. */
+  /** Adds an arrived chunk; returns the result for the chunk, and the credit to grant to the sender at once. */
   push(chunk: Yield): readonly [Pushed, Window | undefined] {
     const credit = Credit.received(this.credit, chunk.items, chunk.payload.length)
     if (credit === undefined || chunk.items > this.window.items) return ["breach", undefined]
@@ -77,20 +78,21 @@ export class Inbox {
   }
 
   /**
-   * Takes the oldest chunk, if there is one, and returns it with the credit to grant now. A chunk's credit is granted
-   * when its reader asks for the next chunk, so a reader is at most one window behind.
+   * Takes the oldest unread chunk, if there is one, and returns the chunk with the credit to grant to the sender now.
+   * The credit of a chunk is granted back when the reader asks for the next chunk, so a reader is at most one window
+   * behind.
    */
   take(): readonly [Yield | undefined, Window | undefined] {
     const { reading } = this
     const chunk = this.chunks.shift()
-    // Only the size of the chunk is kept, so that the memory of a payload that was read can be given back.
+    // Only the size of the taken chunk is kept, so that the memory of its payload can be freed.
     this.reading = chunk === undefined || this.overflow !== "wait" ? undefined : sizeOf(chunk)
     if (chunk !== undefined) this.kept -= chunk.items
     return [chunk, reading === undefined ? undefined : this.consume(reading)]
   }
 
   /**
-   * Ends the reading of the inbox: present and future chunks are dropped, and their credit is granted back so that the
+   * Ends the reading of the inbox: all chunks are dropped, now and later, and their credit is granted back so that the
    * sender can finish.
    */
   discard(): Window | undefined {
@@ -123,7 +125,7 @@ export class Inbox {
     this.waiting.wake()
   }
 
-  /** Waits for the next change of the inbox after the call of `changed`. */
+  /** Waits for the next change of the inbox: a chunk has come, or the dialog has ended. */
   get changed(): Effect.Effect<void> {
     return this.waiting.next()
   }

@@ -1,9 +1,9 @@
 /**
- * The two-way stream of a dialog: a `StreamReader` for one direction, an `Outlet` for the other, and conversions to
- * Effect's Stream, Sink and Channel.
+ * The two-way stream of a dialog: a `StreamReader` receives, an `Outlet` sends, and conversions lead to Effect's
+ * Stream, Sink and Channel.
  *
- * While there are subscribers, `FanOut` delivers every item to every reader, and `receive` is one of the readers. Each
- * reader of the stream chooses the policy for the case that it is too slow.
+ * While a dialog's stream has subscribers, `FanOut` delivers every item to every reader, and `receive` is one of the
+ * readers. Each subscriber of a stream chooses its own policy for the case that it is too slow.
  *
  * @since 0.1.0
  */
@@ -38,10 +38,7 @@ export interface MsgStreamOptions {
   readonly stop: () => void
   /** True once this side's half of the dialog has ended. */
   readonly isStopped: () => boolean
-  /**
-   * The failure of a send that is impossible, because the dialog failed or has ended; `undefined` while the dialog is
-   * open.
-   */
+  /** Returns the failure of `send` when the dialog has failed or ended; `undefined` while the dialog is open. */
   readonly over: () => Effect.Effect<never, unknown> | undefined
 }
 
@@ -51,7 +48,7 @@ const owner = 0
 /** The default number of items by which a subscriber may be behind the newest item. */
 const defaultCapacityItems = 64
 
-/** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
+/** Carries out what `FanOut.step` decides: reads items for the members of the fan-out, and wakes the members. */
 class Shared {
   private state = FanOut.initial
   private lastId = owner
@@ -68,7 +65,7 @@ class Shared {
     return FanOut.isShared(this.state)
   }
 
-  /** True when a member of the fan-out has no further item to take. */
+  /** True when the member `id` of the fan-out has taken all items that were read. */
   hasRead(id: number): boolean {
     return FanOut.unreadBy(this.state, id) === 0
   }
@@ -77,7 +74,7 @@ class Shared {
     const id = policy === "owner" ? owner : ++this.lastId
     if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
     this.reader.share(this.read)
-    // A reader that waits for an item of its own must now wait as a member of the fan-out.
+    // A reader that waits alone for the next item is woken, so that it waits as a member of the fan-out from now on.
     this.reader.notify()
     this.read()
     return id
@@ -105,8 +102,8 @@ class Shared {
   }
 
   /**
-   * Takes the next item of a member. `gone` runs if the reader is no member any more, and `empty` if there is no item
-   * and the reader does not wait.
+   * Takes the next item of a member of the fan-out. The effect `gone` runs if `id` is no member of the fan-out any
+   * more. The effect `empty` runs if no item is there; if `empty` is absent, the reader waits.
    */
   take(
     id: number,
@@ -145,20 +142,23 @@ class Shared {
     })
   }
 
-  /** Looks at the position of a member's next item, and returns what a reader finds there. */
+  /**
+   * Looks at the next item of a member, and returns what its reader finds there; `undefined` for an item that needs no
+   * check.
+   */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)
     const { receiving } = this.reader
     if (next === undefined || receiving.isPlain(next.item)) return undefined
     const found = receiving.look(next.item)
-    // The decision about a payload that does not match its schema is made once for all members.
+    // The decision about an item that does not match its schema is made once for all members of the fan-out.
     if (found.place !== next.item) this.input({ _tag: "Replace", at: next.at, item: found.place })
     return found
   }
 
   /**
-   * The next item for the stream's own `receive`, if there is an item now. Arrived items are read from the dialog for
-   * `receive`, as far as members have room.
+   * Takes the next item for the stream's own `receiveNow`, if an item is there now. `takeNow` first reads arrived items
+   * from the dialog, as far as the members of the fan-out have room.
    */
   takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)
@@ -176,18 +176,22 @@ class Shared {
     return outcome
   }
 
-  /** Reads more items in a later turn, so that all members first take the present items and no member runs ahead. */
+  /**
+   * Reads more items in a later turn of the event loop, so that all members first take the items that are already
+   * there.
+   */
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
     this.reader.turn.later(() => {
       this.isScheduled = false
-      // The readers of a stream are also woken if a receiver must decide about a payload before more can be read.
+      // The readers of a stream are also woken when a receiver must decide about a refused item before more items can
+      // be read.
       if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
     }, this)
   }
 
-  /** Reads, chunk by chunk, as many items as the members have room for; true if at least one item was read. */
+  /** Reads as many items as the members of the fan-out have room for; returns true if at least one item was read. */
   private readonly read = (): boolean => {
     let found = false
     for (let room = FanOut.wanted(this.state); room > 0; room = FanOut.wanted(this.state)) {
@@ -206,8 +210,8 @@ class Shared {
 }
 
 /**
- * The stream of one side of a dialog. All functions of the stream but `receive` are made at their first use, because
- * the conversions cost more time than an echo over the dialog.
+ * The stream by which one side of a dialog sends and receives. Conversions of a stream, such as `toStream`, are made at
+ * their first use, because making them takes longer than a call over the dialog.
  */
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
@@ -257,7 +261,10 @@ class MsgStreamLive {
     )
   }
 
-  /** Sends the items of the Channel's input in a fiber of the Channel's scope, while its output is read. */
+  /**
+   * Sends the items of the Channel's input in a fiber of the Channel's Scope, while another fiber reads the Channel's
+   * output.
+   */
   readonly toChannel = (): Channel.Channel<any, any, any, any, any, any> =>
     Channel.fromTransform((upstream: Effect.Effect<ReadonlyArray<unknown>, unknown>, scope) => {
       const failed = Deferred.makeUnsafe<never, unknown>()
@@ -334,7 +341,8 @@ class MsgStreamLive {
   }
 
   /**
-   * Makes a reader that reads alone until the first `subscribe`, and as a member of the fan-out after this `subscribe`.
+   * Makes a reader of the stream that reads alone until the first `subscribe`, and from then on as a member of the
+   * fan-out.
    */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
     const { shared } = this
@@ -356,8 +364,8 @@ class MsgStreamLive {
 const one = (item: unknown): readonly [unknown] => [item]
 
 /**
- * Makes a Stream of a function that reads the next items. A reader leaves its stream when the Scope of the Stream
- * closes, and not when a read fails, because a failed read may be repeated.
+ * Makes an Effect Stream of an effect that reads the next items. A reader leaves the dialog's stream only when the
+ * Scope of its Effect Stream closes, because a failed read may be repeated.
  */
 const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown, unknown> =>
   Stream.fromChannel(
@@ -370,11 +378,14 @@ const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown
 const isDone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => reason._tag === "Fail" && Cause.isDone(reason.error))
 
-/** Makes the stream of one side of a dialog. */
+/** Makes the stream by which one side of a dialog sends and receives. */
 export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> =>
   new MsgStreamLive(options) as unknown as MsgStream<Send, Receive, E>
 
-/** The issue of a decoded item that does not match a narrower schema; `undefined` for an item that matches. */
+/**
+ * Returns the function that checks decoded items with a narrower schema: it returns an issue, or `undefined` for an
+ * item that matches.
+ */
 const issueWith = (schema: Schema.Top) => {
   const decode = Schema.decodeUnknownSync(Schema.toType(schema) as Schema.Codec<unknown>)
   return (item: unknown): string | undefined => {

@@ -1,9 +1,9 @@
 /**
- * The sending end of one direction of a stream: spends credit, and makes its writer wait when it has no credit left.
+ * The sending end of one direction of a dialog: it spends credit, and makes its writer wait when no credit is left.
  *
- * The sending end of a stream estimates the size of items before it encodes them. A chunk holds about `chunkBytes`; a
- * larger item is a chunk of its own, and is encoded only once the reader has granted credit for it. A writer of a
- * stream holds at most one chunk or one item in encoded form.
+ * An outlet estimates the size of items before it encodes them. An outlet joins items to chunks of about `chunkBytes`.
+ * An item larger than `chunkBytes` is a chunk of its own, and is encoded only when the reader has granted credit for
+ * it. An outlet keeps at most one chunk or one large item in encoded form.
  *
  * @since 0.1.0
  */
@@ -16,10 +16,10 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { weigh } from "./Weight.ts"
 
-/** The estimated size in bytes from which on a chunk is full. */
+/** The estimated size in bytes at which a chunk of items is full. */
 export const chunkBytes = 64 * 1024
 
-/** The number of answers that may wait for credit; a further answer is refused. */
+/** The largest number of a receiver's answers that may wait for credit; a further answer is refused. */
 const maxWaitingAnswers = 64
 
 /** The number of bytes of a frame that are kept free for the envelope around the items. */
@@ -32,16 +32,16 @@ export interface OutletOptions {
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   /** Makes the error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
-  /** True once this side's half of the dialog has ended: waiting answers are then dropped. */
+  /** True once this side has ended its half of the dialog; answers that still wait for credit are then dropped. */
   readonly isStopped?: (() => boolean) | undefined
   /**
-   * The error of a send into a dialog that has ended. Without `ended` the sender waits, because the sender is being
-   * interrupted.
+   * The error of `send` after the dialog has ended. If `ended` is absent, a sender waits after the end of the dialog
+   * until its fiber is interrupted.
    */
   readonly ended?: Effect.Effect<never, unknown>
 }
 
-/** The sending end of a stream: its credit, and the writers that wait for more. */
+/** The sending end of a stream, with its credit and the writers that wait for more credit. */
 export class Outlet {
   private credit: Credit.Sender
   private readonly options: OutletOptions
@@ -54,7 +54,7 @@ export class Outlet {
     this.credit = Credit.sender(options.window)
   }
 
-  /** The remaining credit in items and bytes, and whether a writer waits for more. */
+  /** Returns the credit that is left in items and bytes, and whether a writer waits for more credit. */
   inspect(): { readonly items: number; readonly bytes: number; readonly waiting: boolean } {
     return { items: this.credit.items, bytes: this.credit.bytes, waiting: !this.waiting.isEmpty }
   }
@@ -63,7 +63,7 @@ export class Outlet {
     return this.waiting.all
   }
 
-  /** Adds credit from the peer; false if the peer granted more than its window. */
+  /** Adds credit that the peer has granted; returns false if the peer has granted more than its window. */
   grant(items: number, bytes: number): boolean {
     const credit = Credit.granted(this.credit, items, bytes)
     if (credit === undefined) return false
@@ -72,24 +72,24 @@ export class Outlet {
     return true
   }
 
-  /** Wakes the writers that wait for credit, which then find that the dialog is over. */
+  /** Marks the dialog as over, and wakes the writers that wait for credit. */
   release(): void {
     this.over = true
     this.waiting.wake()
   }
 
-  /** True when this number of items with this estimated size fills a chunk, or uses up the credit. */
+  /** True when the given number of items, with the given estimated size, fills a chunk or uses up the credit. */
   isChunk(count: number, weight: number): boolean {
     const { bytes, items, window } = this.credit
     return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
   }
 
-  /** Calls `callback` once, when the peer may have granted more credit, or the dialog is over. */
+  /** Calls `callback` once, when the peer has granted more credit or the dialog is over. */
   whenGranted(callback: () => void): void {
     this.waiting.add(callback)
   }
 
-  /** Sends all items as one chunk, or sends none of them; the caller gives the estimated size. */
+  /** Sends all items at once as one chunk of the given estimated size, or sends none of them. */
   sendNow(items: ReadonlyArray<unknown>, weight: number): "sent" | "no-credit" | "invalid" {
     if (this.over) return "sent"
     if (!Credit.canSpend(this.credit, items.length, weight)) return "no-credit"
@@ -101,8 +101,8 @@ export class Outlet {
   }
 
   /**
-   * Sends a message now, or as soon as the reader has granted credit for it, without making the sender wait. The result
-   * `full` means that too many answers wait already.
+   * Sends a receiver's answer as soon as there is credit for it; the receiver does not wait. `answer` returns `full`
+   * when too many answers already wait for credit.
    */
   answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
     const encoded = this.encode([message], weigh(message, chunkBytes))
@@ -122,14 +122,14 @@ export class Outlet {
     }
   }
 
-  /** Sends items in order, in as few chunks as the window and the chunk size allow; waits when the reader is slow. */
+  /** Sends items in order, in as few chunks as possible; waits while the reader has granted no credit. */
   send(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
     return Effect.suspend(() => this.from(items, 0, false))
   }
 
   /**
-   * Sends the items from the index `start` on. `admitted` is true if the connection had room, so that a chunk may be
-   * sent even if the connection has become full since.
+   * Sends the given items from the index `start` on. `admitted` is true after a wait for room in the connection: a
+   * chunk may then be sent even if the connection is full again.
    */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start
@@ -148,7 +148,8 @@ export class Outlet {
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
         if (count === 1) return this.options.invalid(encoded.issue)
-        // The items of the chunk are sent one by one, because the items before the invalid item must still arrive.
+        // When an item of a chunk is invalid, the items are sent one by one, because the valid items before it should
+        // arrive.
         alone = true
         continue
       }
@@ -161,8 +162,8 @@ export class Outlet {
   }
 
   /**
-   * Waits until there is credit for a chunk. A chunk that waits for credit is kept in encoded form, and is sent
-   * unchanged.
+   * Waits until the reader has granted credit for an encoded chunk, and then sends the chunk. A chunk that waits for
+   * credit is kept in encoded form, and is sent unchanged.
    */
   private later(
     items: ReadonlyArray<unknown>,
@@ -178,7 +179,7 @@ export class Outlet {
     })
   }
 
-  /** The number of items from `at` on that make the next chunk, and their estimated size. */
+  /** Returns how many items, from the index `at` on, make the next chunk, and their estimated size. */
   private cut(items: ReadonlyArray<unknown>, at: number, alone: boolean): readonly [count: number, weight: number] {
     const most = alone
       ? 1
@@ -196,7 +197,7 @@ export class Outlet {
 
   private encode(items: ReadonlyArray<unknown>, weight: number): Payload.Result<Uint8Array> {
     const { maxFrame } = this.options.channel
-    // Items whose estimated size exceeds the largest frame are refused without being encoded.
+    // Items whose estimated size is above the largest size of a frame are refused before they are encoded.
     if (weight > maxFrame) return { ok: false, issue: aboveLimit(weight, maxFrame) }
     const encoded = this.options.items.encode(items)
     if (!encoded.ok) return encoded
@@ -218,7 +219,8 @@ export class Outlet {
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    // The outlet asks the writer again, because the fiber may have been preempted since it saw the full connection.
+    // The outlet asks once more whether the connection is full, because the fiber may have been suspended after the
+    // first look.
     if (!this.options.channel.writer.isFull) return resume(Effect.void)
     return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })

@@ -1,9 +1,9 @@
 /**
- * The schemas (`narrow`) and receivers (`receiving`) with which a stream's reader checks its items, and the fate of
- * items that do not match their schema.
+ * Checks the items of a stream with the reader's schemas (`narrow`), and lets the reader's receivers (`receiving`)
+ * decide about refused items.
  *
- * Of nested receivers, the innermost receiver decides about a payload. The handler of a receiver runs in the fiber of a
- * reader; this module checks and carries out its decisions.
+ * When a reader has set several receivers, the receiver that was set last decides about refused items. A receiver's
+ * handler runs in the fiber of a reader; the module `Receiving` checks and carries out the handler's decisions.
  *
  * @since 0.1.0
  */
@@ -25,36 +25,42 @@ export interface ReceivingOptions {
   readonly events: Events
   readonly endpoint: string
   /**
-   * The rule that is in force when no scope has set a receiver. By default, an item that does not match its schema
-   * fails its reader.
+   * The rule for refused items that applies while no receiver is set. By default, an item that does not match its
+   * schema fails its reader.
    */
   readonly rule?: Rule | undefined
-  /** The issue of a value that is no item of this stream; `undefined` when the value is an item. */
+  /**
+   * Returns the issue of a value that does not match the schema of the stream's items; `undefined` for a value that
+   * matches.
+   */
   readonly mismatch: (item: unknown) => string | undefined
-  /** Makes the error of an item that the peer sent, or of a repair that this side made. */
+  /**
+   * Makes the error of an item from the peer, or of a repaired item from this side's receiver, that does not match its
+   * schema.
+   */
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
   /**
-   * Sends a message back to the peer; returns `full` when too many answers wait, or the error of sending. `answer` is
-   * absent when the stream can send no message back.
+   * Sends a receiver's answer to the peer; returns `full` when too many answers wait for credit, or the error of
+   * sending. `answer` is absent when the reader of a stream can send the peer no messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
-  /** Cancels the dialog, and returns when the readers of the stream have their failure. */
+  /** Cancels the dialog; resolves when the stream has the failure that its readers get. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** Ends the reading of the stream: present and future items are dropped. */
+  /** Ends the reading of the stream: all unread and later items are dropped. */
   readonly abandon: () => void
-  /** True once the stream has a failure that its readers get ahead of unread items. */
+  /** True once the stream has failed and its readers get this failure before the unread items. */
   readonly isFailed: () => boolean
   /** True once no more items of the stream come. */
   readonly isEnded: () => boolean
 }
 
-/** A payload that does not match its schema, at its position among the items. */
+/** A refused item, which keeps its position among the stream's items until a decision is made. */
 export class Slot {
   state: Refusal.State = Refusal.open
   readonly issue: string
   readonly sent: Option.Option<unknown>
   readonly count: number
-  /** True for an item that matches the contract, and that only a narrower schema refuses. */
+  /** True for an item that matches the schema of its contract, and that only a narrower schema refuses. */
   readonly isItem: boolean
 
   constructor(issue: string, sent: Option.Option<unknown>, count: number, isItem = false) {
@@ -64,7 +70,7 @@ export class Slot {
     this.isItem = isItem
   }
 
-  /** Gives the machine of this payload an input; returns false when the input changes nothing. */
+  /** Gives the machine of this refused item an input; returns false when the input changes nothing. */
   input(input: Refusal.Input): boolean {
     const { state } = this
     this.state = Refusal.step(state, input)
@@ -72,10 +78,7 @@ export class Slot {
   }
 }
 
-/**
- * The value at a position of a stream where no item can be read: the reader of this position fails once, and continues
- * with the next item.
- */
+/** An error at a position of a stream: the next read fails with it, and the read after that gets the next item. */
 export class Unreadable {
   readonly error: () => unknown
   constructor(error: () => unknown) {
@@ -84,23 +87,29 @@ export class Unreadable {
 }
 
 /**
- * The result of looking at the position of a reader's next item. `place` is the value that stands at this position from
- * now on.
+ * The result of looking at the position of a reader's next item in a stream. `place` is the value that replaces the
+ * value at the position that a reader has looked at.
  */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** The reader's next read fails; `refused` is the number of payloads at the position that end without a decision. */
+  /**
+   * The reader's next read fails; `refused` is the number of refused items at the position about which no receiver
+   * decides.
+   */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
     readonly failure: Effect.Effect<never, unknown>
     readonly refused: number
   }
-  /** A receiver's handler has to be asked about the payload, or is being asked. */
+  /** A receiver's handler must decide about the refused item, or is deciding. */
   | { readonly _tag: "Undecided"; readonly place: Slot }
 
-/** The streams whose handlers this fiber runs: a handler that read its own stream would wait for itself. */
+/**
+ * The streams for which a receiver's handler runs in this fiber; a handler that read its own stream would wait for
+ * itself.
+ */
 const Deciding = Context.Reference<ReadonlyArray<Receiving>>("@furrow/actor/Deciding", { defaultValue: () => [] })
 
 export class Receiving {
@@ -114,7 +123,7 @@ export class Receiving {
     this.options = options
   }
 
-  /** True when an item that was decoded may still be refused by a narrower schema. */
+  /** True while a narrower schema may refuse items that match the schema of their contract. */
   get isNarrowed(): boolean {
     return this.checks.length > 0
   }
@@ -123,9 +132,7 @@ export class Receiving {
     return this.counts
   }
 
-  /**
-   * Reads only items that pass `check` (which returns an issue or `undefined`), until the returned function is called.
-   */
+  /** Refuses items for which `check` returns an issue, until the function that `narrow` returns is called. */
   narrow(check: (item: unknown) => string | undefined): () => void {
     this.checks = [...this.checks, check]
     return () => {
@@ -133,7 +140,7 @@ export class Receiving {
     }
   }
 
-  /** Applies a rule to items that do not match their schema, until the returned function is called. */
+  /** Applies a rule to refused items, until the function that `receive` returns is called. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -142,15 +149,18 @@ export class Receiving {
     }
   }
 
-  /** Returns what a reader finds at a position of the stream. A decision that needs no handler is made at once. */
+  /**
+   * Looks at the value at a position of the stream, and returns what its reader finds there. A decision about a refused
+   * item that needs no handler is made at once.
+   */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // A refused item is left unchanged, because another receiver may let the item through after this receiver has
-      // ended.
+      // A receiver that lets refused items fail does not settle the item, because a later receiver may decide otherwise
+      // about it.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }
@@ -169,14 +179,14 @@ export class Receiving {
     }
   }
 
-  /** True for an item that can be read without a look at schemas or receivers. */
+  /** True for an item that can be read without checking it with a narrower schema or asking a receiver. */
   isPlain(place: unknown): boolean {
     return this.checks.length === 0 && !(place instanceof Slot || place instanceof Unreadable)
   }
 
   /**
-   * The item that can be read at this position, or `otherwise`. `itemOf` makes no decision about a payload that does
-   * not match its schema.
+   * Returns the item at a position of the stream; returns `otherwise` if no item can be read there. `itemOf` makes no
+   * decision about a refused item.
    */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
@@ -185,14 +195,17 @@ export class Receiving {
     return slot.state._tag === "Repaired" ? slot.state.item : otherwise
   }
 
-  /** True when readers wait for a handler, or for the end of a cancelled dialog. */
+  /**
+   * True when the readers of a refused item must wait for a receiver's handler, or for the end of the cancelled dialog.
+   */
   isUndecided({ state }: Slot): boolean {
     if (state._tag === "Open") return this.rule._tag === "Ask" || this.rule.decided._tag === "Cancel"
     return state._tag === "Deciding" || state._tag === "Cancelled" && !this.options.isEnded()
   }
 
   /**
-   * Counts payloads with one decision on the stream and on its connection, and publishes an event at each power of two.
+   * Counts refused items by the decision about them, for the stream and its connection. An event about refused items is
+   * published whenever their count passes a power of two.
    */
   count(fate: keyof Refusals, count: number): void {
     if (count === 0) return
@@ -202,14 +215,14 @@ export class Receiving {
     channel.countRefused(fate, count)
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
-    // The event about refused payloads is published in a later turn, because a listener may run a reader of this
-    // stream, which is being read now.
+    // The event about refused items is published in a later turn of the event loop, because a listener of events may
+    // read this stream.
     channel.turn.later(() => events.publish(event), this)
   }
 
   /**
-   * Asks the handler about a payload, or waits if another reader has asked. The reader looks at its position again
-   * after the decision.
+   * Asks a receiver's handler about a refused item, or waits if another reader has already asked. After a decision
+   * about a refused item, its reader looks at the same position of the stream again.
    */
   decide(slot: Slot): Effect.Effect<void, unknown> {
     return Effect.uninterruptibleMask((restore) => {
@@ -220,15 +233,15 @@ export class Receiving {
       return Effect.flatMap(Effect.exit(asked), (exit) => {
         const cancelled = this.answered(slot, exit)
         this.wake()
-        // The cancel of the dialog is bounded, and is not interrupted with this reader, because other readers wait for
-        // the end of the dialog.
+        // The cancel of the dialog is uninterruptible, because other readers wait for the dialog's end; a bound ends
+        // the cancel.
         if (cancelled !== undefined) return this.options.cancel(cancelled)
         return Exit.isFailure(exit) && slot.state._tag === "Open" ? Effect.failCause(exit.cause) : Effect.void
       })
     })
   }
 
-  /** Wakes the readers that wait for a decision, so that they look at their position again. */
+  /** Wakes the readers that wait for a decision, so that they look at the refused item again. */
   wake(): void {
     this.waiting.wake()
   }
@@ -237,13 +250,11 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  /**
-   * The item at this position by the schemas that are in force now, or the `Slot` of an item that does not match them.
-   */
+  /** Checks the value at a position with the present schemas: returns the item, or a `Slot` for a refused item. */
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
-    // A repaired value is treated like any other item, so a narrower schema may refuse it as well.
+    // A repaired item is checked like any other item, so a narrower schema may refuse the repaired item.
     if (state._tag === "Repaired") return this.issueOf(state.item) === undefined ? place : this.checked(state.item)
     if (state._tag !== "Open" || !isItem || Option.isNone(sent)) return place
     return this.issueOf(sent.value) === undefined ? sent.value : place
@@ -277,7 +288,10 @@ export class Receiving {
     )
   }
 
-  /** Carries out the decision of a handler; returns the reason to cancel the dialog if the decision is a cancel. */
+  /**
+   * Carries out the decision of a receiver's handler; returns the reason of the cancel if the decision cancels the
+   * dialog.
+   */
   private answered(slot: Slot, exit: Exit.Exit<Decided>): string | undefined {
     if (Exit.isSuccess(exit)) {
       if (exit.value._tag !== "Cancel") this.settle(slot, exit.value)
@@ -318,7 +332,7 @@ export class Receiving {
     if (slot.input({ _tag: "Decided", fate })) this.count(kind, slot.count)
   }
 
-  /** Waits while another reader's handler decides, or while the dialog is being cancelled. */
+  /** Waits while the handler decides in the fiber of another reader, or while the dialog is being cancelled. */
   private turn(slot: Slot): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       if (slot.state._tag === "Deciding" && fiber.getRef(Deciding).includes(this)) {

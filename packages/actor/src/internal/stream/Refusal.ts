@@ -1,12 +1,12 @@
 /**
- * The machine of one payload that does not match its schema, from the reader that finds the payload until the payload's
- * fate is decided. The machine of a refused payload does no IO.
+ * The machine of one refused item, from the reader that finds the item until the decision about it. The machine of a
+ * refused item does no IO.
  *
  *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
  *     ^________| the handler was interrupted: the next reader asks again
  *
- * A refused payload keeps its position among the items of its stream. The items of the stream keep their order, and one
- * decision about the refused payload is made for any number of readers.
+ * A refused item keeps its position among the items of its stream. One decision about a refused item applies to all
+ * readers of the stream, however many there are.
  *
  * @since 0.1.0
  */
@@ -14,25 +14,28 @@ import type * as Effect from "effect/Effect"
 import type { Refusals } from "../inspect/Snapshot.ts"
 
 export type Fate =
-  /** The payload was dropped or answered, and readers continue with the next payload. */
+  /** The refused item was dropped or answered, and readers continue with the next item. */
   | { readonly _tag: "Skipped" }
   | { readonly _tag: "Repaired"; readonly item: unknown }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
-  /** The dialog of the payload is being cancelled, and readers get the end of the dialog. */
+  /** The dialog of the refused item is being cancelled, and the readers get the end of the dialog. */
   | { readonly _tag: "Cancelled" }
 
 export type State = { readonly _tag: "Open" } | { readonly _tag: "Deciding" } | Fate
 
 export type Input =
-  /** A reader asks the handler of the receiver for a decision. */
+  /** A reader asks a receiver's handler for a decision about the refused item. */
   | { readonly _tag: "Ask" }
   | { readonly _tag: "Decided"; readonly fate: Fate }
-  /** The handler was interrupted before it decided. */
+  /** The receiver's handler was interrupted before it decided. */
   | { readonly _tag: "Withdrawn" }
 
 export const open: State = { _tag: "Open" }
 
-/** Returns the state of the payload after an input; an input that has no meaning in the state changes nothing. */
+/**
+ * Returns the state of a refused item after an input; an input that has no meaning in the present state changes
+ * nothing.
+ */
 export const step = (state: State, input: Input): State => {
   switch (input._tag) {
     case "Ask":
@@ -45,8 +48,7 @@ export const step = (state: State, input: Input): State => {
 }
 
 /**
- * Adds to a count of payloads; returns true when the count has reached the next power of two, at which an event is
- * published.
+ * Adds to a count of refused items; `isTold` is true when the count has passed a power of two, so that an event is due.
  */
 export const counted = (
   refusals: Refusals,

@@ -1,13 +1,12 @@
 /**
- * Receives the items of a stream: the fiber that reads a payload decodes the payload, or fails with the payload's
- * error.
+ * Receives the items of a stream: the fiber that reads a chunk also decodes it, and gets the error of a wrong payload.
  *
  *   chunks arrive -> Inbox (still encoded) -> pull | receive (decoded here, credit granted here)
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
- * Calls, streams and dialogs all receive their values by this module. Only this module decides what a wrong payload, a
- * broken rule, a slow reader or the end of a dialog means for a reader. A payload that does not match its schema fails
- * only its own reader.
+ * Calls, streams and dialogs all receive their values through `StreamReader`. Only `StreamReader` decides what a reader
+ * gets after a wrong payload, a violation, an overflow or the end of a dialog. An item that does not match its schema
+ * fails only the reader that reads this item.
  *
  * @since 0.1.0
  */
@@ -26,29 +25,33 @@ import { type Look, Receiving, Slot, Unreadable } from "./Receiving.ts"
 
 export interface ReaderOptions {
   readonly channel: PeerChannel
-  /** The dialog whose items are read; its number is known before any item can arrive. */
+  /** The dialog whose items are read; the number of the dialog is known before any item can arrive. */
   readonly dialog: { readonly id: number }
   readonly endpoint: string
   /** The actor that serves the endpoint of the dialog. */
   readonly actor: ActorId
-  /** The side of the dialog that makes the items. */
+  /** The side of the dialog that sends the items. */
   readonly maker: "caller" | "callee"
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /** True when a failure comes before the unread items, as in dialogs, whose messages mean nothing after a failure. */
+  /**
+   * True when a reader gets the failure of the dialog before the unread items, because items of a failed dialog have no
+   * meaning.
+   */
   readonly failFirst: boolean
-  /** True once the dialog has ended, so that no writer waits for credit. */
+  /** True once the dialog has ended, so that no writer at the other end waits for credit. */
   readonly isOver: () => boolean
-  /** Reports that the reader was too slow for its policy `error`. */
+  /** A callback for a reader that was too slow under the overflow policy `error`. */
   readonly overrun?: (() => void) | undefined
   readonly events: Events
-  /** The rule for items that do not match their schema, when no scope has set a receiver. */
+  /** The rule for refused items that applies while no receiver is set. */
   readonly rule?: Rule | undefined
-  /** Cancels the dialog for the reader, and returns when the reader has its failure. */
+  /** Cancels the dialog of the stream; resolves when the reader has the failure of the dialog. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /**
-   * Sends a message back to the peer for the reader. `answer` is absent when the reader can send no message back.
+   * Sends the answer of the reader's receiver to the peer. `answer` is absent when the reader can send the peer no
+   * messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
@@ -56,13 +59,13 @@ export interface ReaderOptions {
 /** The state of the stream as its reader sees it. */
 type End =
   | { readonly _tag: "Open" }
-  /** No further items of the stream come, and unread items can still be read. */
+  /** No further items of the stream will come, but unread items can still be read. */
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
 /**
- * A value that opens a dialog: the payload of a call, or the first value that a callee sends. If a value that opens a
- * dialog does not match its schema, the result names the side that made the value.
+ * A value that opens a dialog: the payload of a call, or the first value that a callee sends. If the opening value of a
+ * dialog does not match its schema, the error names the side (caller or callee) that sent the value.
  */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -82,12 +85,12 @@ export const received = (
   return decoded.ok ? decoded : { ok: false, error: new PayloadInvalid({ ...from, issue: decoded.issue }) }
 }
 
-/** The result of a read: a chunk of decoded items, the end of the stream, or a failure. */
+/** The effect of a read: it gives a chunk of decoded items, or fails with the end of the stream or with a failure. */
 export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
-/** The side that reads the items of the given side. */
+/** The side of a dialog that reads the items of the given side. */
 const readerOf = { caller: "callee", callee: "caller" } as const
 
 /** The value that a read returns when no item has come yet. */
@@ -100,11 +103,11 @@ export class StreamReader {
   /** The decoded items of the chunk that is being read; `next` is the index of the first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** True when the chunk may hold a `Slot` for a payload that does not match its schema, besides items. */
+  /** True when the decoded chunk may contain a `Slot` (a refused item) or an error beside plain items. */
   private mixed = false
   /**
-   * The schemas and receivers of the reader. `Receiving` is made once the reader sets a schema or receiver, or an item
-   * does not match its schema.
+   * The narrower schemas and the receivers of the reader; `undefined` until they are needed. A `Receiving` is made only
+   * when the reader sets a schema or a receiver, or when an item does not match its schema.
    */
   private demands: Receiving | undefined
   private arrival: (() => void) | undefined
@@ -114,7 +117,7 @@ export class StreamReader {
     this.inbox = new Inbox(options.window, options.overflow)
   }
 
-  /** The schemas and receivers of the reader, made at the first use. */
+  /** The narrower schemas and the receivers of the reader, which are made at their first use. */
   get receiving(): Receiving {
     if (this.demands !== undefined) return this.demands
     const { answer, cancel, channel, endpoint, events, items, maker, rule } = this.options
@@ -136,7 +139,7 @@ export class StreamReader {
     })
   }
 
-  /** The number of unread items, and whether the reader waits for more items. */
+  /** Returns the number of unread items, and whether the reader waits for more items. */
   inspect(): { readonly items: number; readonly waiting: boolean } {
     const { items, waiting } = this.inbox.inspect()
     return { items: items + this.decoded.length - this.next, waiting }
@@ -150,7 +153,10 @@ export class StreamReader {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }
 
-  /** Adds a chunk of items that has arrived. A chunk beyond the granted credit ends the connection. */
+  /**
+   * Adds a chunk of items that has arrived. A chunk that exceeds the granted credit is a violation, so the connection
+   * is closed.
+   */
   hear(word: Message.Yield): void {
     const [pushed, grant] = this.inbox.push(word)
     if (pushed === "breach") {
@@ -163,7 +169,7 @@ export class StreamReader {
 
   /**
    * Records that no further items come, because the peer ended its half or the dialog ended without a failure. Unread
-   * items can still be read after the end of the stream.
+   * items of a stream can still be read after `finish`.
    */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
@@ -171,7 +177,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** Records that the dialog has failed. */
+  /** Records the failure of the dialog for the readers of its stream. */
   fail(failure: Effect.Effect<never, unknown>): void {
     if (this.end._tag !== "Failed") this.end = { _tag: "Failed", failure }
     this.demands?.wake()
@@ -179,8 +185,8 @@ export class StreamReader {
   }
 
   /**
-   * Ends the reading of the stream: later items are dropped, and their credit is granted back. Returns the unread items
-   * that match their schema.
+   * Ends the reading of the stream: later items are dropped, and their credit is granted back. `close` returns the
+   * unread items that match their schema.
    */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
@@ -205,12 +211,12 @@ export class StreamReader {
   // ---- one reader -------------------------------------------------------------------------------------------------
 
   /**
-   * Reads the next chunk, up to an item that cannot be read. An item that cannot be read fails the first reader that
-   * reaches this item.
+   * Reads the next chunk of items, up to a refused item. Without a receiver, a refused item fails the first read that
+   * begins at its position.
    */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
-  /** Reads a chunk once; `again` is the next step of a reader that had to wait. */
+  /** Reads the next chunk of items; a reader that has to wait first continues with `again`. */
   pullOr(again: () => Pull): Pull {
     return Effect.suspend(() => {
       const over = this.over
@@ -247,8 +253,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads the next item if there is one now. If the next payload does not match its schema, the read waits for the
-   * decision about the payload.
+   * Reads the next item if there is one now. If the next item is refused, `receiveNow` waits for the decision about the
+   * item.
    */
   get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
     return Effect.suspend(() => {
@@ -270,7 +276,10 @@ export class StreamReader {
     return Effect.succeed(item)
   }
 
-  /** Handles the payload before the next item: fails its reader once, skips it, or has it decided. */
+  /**
+   * Handles a refused item in front of the next item: the read fails once, skips the refused item, or waits for a
+   * decision.
+   */
   private passed<A>(again: () => Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
     const found = this.look()
     switch (found._tag) {
@@ -290,14 +299,17 @@ export class StreamReader {
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
-  /** Calls `arrival` at each change, before the waiting readers are woken; `undefined` ends these calls. */
+  /**
+   * Calls `arrival` at each change of the stream, before the waiting readers are woken; `share(undefined)` ends these
+   * calls.
+   */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
 
   /**
-   * Takes an item, or the value that fails each reader that reaches it. `none` means that no item has come, or that a
-   * receiver must decide first.
+   * Takes the next item, or the `Slot` of a refused item, for the members of a fan-out. `poll` returns `none` when no
+   * item has come, or when a receiver must first decide about a refused item.
    */
   poll(): unknown {
     while (this.isFilled()) {
@@ -310,18 +322,21 @@ export class StreamReader {
     return none
   }
 
-  /** The payload about which a receiver has to decide before more can be read, if there is one. */
+  /** The refused item about which a receiver must decide before more items can be read, if there is one. */
   get undecided(): Slot | undefined {
     const place = this.decoded[this.next]
     return place instanceof Slot && this.receiving.isUndecided(place) ? place : undefined
   }
 
-  /** True while the decoded chunk has unread items, so that reading them needs no more memory. */
+  /** True while the decoded chunk has unread items, which are already in memory. */
   get hasDecoded(): boolean {
     return this.next < this.decoded.length
   }
 
-  /** Puts items back that were taken but not read, and in front of these items the error for the next reader. */
+  /**
+   * Puts back items that were taken but not read; if `error` is given, the next read fails with this error before it
+   * gets the items.
+   */
   putBack(items: ReadonlyArray<unknown>, error: (() => unknown) | undefined): void {
     if (items.length === 0 && error === undefined) return
     this.decoded = [
@@ -334,7 +349,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** The failure of a reader that has no item left to read, once the stream has ended. */
+  /** The failure that a reader gets when the stream has ended and no item is left; `undefined` before that. */
   get over(): Effect.Effect<never, unknown> | undefined {
     const { end } = this
     if (end._tag === "Open") return undefined
@@ -343,7 +358,7 @@ export class StreamReader {
     return end._tag === "Failed" ? end.failure : done
   }
 
-  /** The failure that comes before the unread items, if there is one. */
+  /** The failure of the dialog, if readers get this failure before the unread items. */
   get failure(): Effect.Effect<never, unknown> | undefined {
     return this.end._tag === "Failed" && this.options.failFirst ? this.end.failure : undefined
   }
@@ -352,7 +367,7 @@ export class StreamReader {
     return this.options.channel.turn
   }
 
-  /** Waits for the next change of the stream after the call of `changed`. */
+  /** Waits for the next change of the stream, such as a new chunk or the stream's end. */
   get changed(): Effect.Effect<void> {
     return this.inbox.changed
   }
@@ -369,15 +384,15 @@ export class StreamReader {
     this.inbox.notify()
   }
 
-  /** True when the items of the decoded chunk have to be checked one by one. */
+  /** True when the items of the decoded chunk must be checked one by one before they are read. */
   get isMixed(): boolean {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** Looks at the first unread position, and returns what a reader finds there without moving on. */
+  /** Returns what a reader finds at the first unread position of the stream, and stays at this position. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // A failure or a skipped item is not stored at its position, because the reader passes it at once.
+    // A failure or a skipped item is not stored in the chunk, because the reader moves on at once.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true
@@ -389,7 +404,7 @@ export class StreamReader {
     return this.receiving.isPlain(place) ? place : this.receiving.itemOf(place, none)
   }
 
-  /** True when an item is available; decodes the next chunk if the last chunk has been read. */
+  /** True when an unread item is there; decodes the next chunk if all items of the last chunk have been read. */
   private isFilled(): boolean {
     if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()
@@ -406,7 +421,7 @@ export class StreamReader {
   }
 
   /**
-   * Decodes the items of a chunk one by one, because the chunk does not decode as a whole. Each item that does not
+   * Decodes the items of a chunk one by one, after the chunk could not be decoded as a whole. Each item that does not
    * match its schema becomes a `Slot`.
    */
   private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {

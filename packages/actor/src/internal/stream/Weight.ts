@@ -1,19 +1,20 @@
 /**
- * Estimates the encoded size of a value from below, before the value is encoded: the length of its texts and bytes, and
- * one byte for everything else.
+ * Estimates at least how large a value will be when encoded: the length of its texts and bytes, and one byte for
+ * everything else.
  *
- * Values that cross to another actor are data, so all their parts can be visited. The estimate of a value's size stops
- * at `limit`, above which the value counts as large. The exact size of a value matters only for a single text or block
- * of bytes.
+ * Values that are sent to another actor are plain data, so all their fields and elements can be visited. The estimate
+ * of a value's size stops at `limit`, above which the value counts as large. The estimate is exact only for a single
+ * text or a single block of bytes, because only there does the exact size matter.
  *
  * @since 0.1.0
  */
 
-/** The depth down to which a value is visited; each deeper part counts as one byte. */
+/** The depth down to which a value is visited; each field or element below this depth counts as one byte. */
 const maxDepth = 32
 
 /**
- * Returns the estimated size of a value in bytes. The estimate of a value's size ends early once it is above `limit`.
+ * Returns the estimated size of a value in bytes. `weigh` stops counting as soon as the estimated size is above
+ * `limit`.
  */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {

@@ -1,5 +1,5 @@
 /**
- * The delays of a supervisor before it restarts children.
+ * The delays that a supervisor waits before it restarts a child.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ const firstMillis = 50
 const longestJitter = 1.2
 
 /**
- * The default restart delays of a supervisor: exponential and jittered. The default restart delays are so short that
- * the time of the intensity can hold one death more than the intensity allows.
+ * The default restart delays of a supervisor: exponential and jittered. The default delays are so short that a child
+ * can die often enough, within the period of the intensity, to make its supervisor give up.
  */
 export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Waits => {
   const longest = Math.max(1, withinMillis / (restarts + 1) / longestJitter)
@@ -34,23 +34,23 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
 }
 
 /**
- * The default delays before new standbys. The delays before new standbys may grow without limit, because ends of
- * standbys never make a supervisor give up.
+ * The default delays before a supervisor starts a new standby. The delays before new standbys may grow without limit,
+ * because dead standbys never make a supervisor give up.
  */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
-/** One schedule of delays, which begins anew at the request of its caller. */
+/** One schedule of delays, which begins again when `isFresh` is true. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
-  /** The time at which the present delay ends, or at which the last delay ended. */
+  /** The time at which the present delay ends or the last delay has ended. */
   until = 0
 
   constructor(schedule: Waits) {
     this.schedule = schedule
   }
 
-  /** Returns the milliseconds to wait; `undefined` when the schedule has ended or died. */
+  /** Returns the milliseconds of the next delay; `undefined` when the schedule of delays has ended or died. */
   next(isFresh: boolean, exit: ActorExit): Effect.Effect<number | undefined> {
     return Effect.gen({ self: this }, function*() {
       if (isFresh) this.delays = undefined
@@ -64,7 +64,7 @@ export class Backoff {
     })
   }
 
-  /** Waits for the next delay; returns false when the schedule has no further delay. */
+  /** Waits for the duration of the next delay; returns false when the schedule has no further delay. */
   wait(isFresh: boolean, exit: ActorExit, now: () => number): Effect.Effect<boolean> {
     return Effect.flatMap(this.next(isFresh, exit), (millis) => {
       if (millis === undefined) return Effect.succeed(false)
@@ -78,14 +78,14 @@ export class Backoff {
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
 /**
- * The largest number of delays that are checked against the intensity. If the checked delays are short enough, all
- * further delays are short enough as well.
+ * The largest number of restart delays that are compared with the intensity. Delays beyond `maxChecked` are not
+ * compared, and count as short enough.
  */
 const maxChecked = 10_000
 
 /**
- * Returns why the delays are too long for the intensity: the window of the intensity could never hold enough deaths.
- * The check of the delays assumes the shortest possible delays.
+ * Returns why the restart delays are too long for the intensity: children could never die often enough in time to make
+ * the supervisor give up. `problemOf` assumes that each jittered delay is as short as possible.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],
@@ -96,7 +96,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // A supervisor gives up when its schedule of delays ends.
+      // A schedule of delays that ends is no problem, because the supervisor then gives up.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

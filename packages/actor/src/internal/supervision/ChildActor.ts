@@ -1,10 +1,10 @@
 /**
- * One child of this actor, from the start of its process until the process is reaped. A child carries out the actions
- * that `OwnedActor` decides.
+ * One child of this actor, from the start of its process until the process is reaped. `ChildActor` carries out the
+ * actions that the machine `OwnedActor` decides for the child.
  *
- * A child belongs to the actor or fiber that started it. `end` may be called repeatedly, also by several callers at
- * once. The shutdown ladder is climbed once for each child, and all callers of `end` wait for the same end. `end` never
- * fails, and its time is always bounded.
+ * A child is owned by a nursery, a Scope or a call of the actor that started it. `end` may be called several times,
+ * also by several fibers at once. A child climbs the shutdown ladder only once, and all callers of `end` wait for the
+ * same end. `end` never fails, and its time is always bounded.
  *
  * @since 0.1.0
  */
@@ -42,12 +42,12 @@ import * as OwnedActor from "./OwnedActor.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * Milliseconds by which an actor's own deadline is later than the deadline of its children. The children of an actor
- * are gone before its own cleanup is cut off, and the actor has time for its last words.
+ * The milliseconds that an ending actor keeps for itself after the deadline of its children. An ending actor's children
+ * have an earlier deadline than the actor, so that the actor has time for its own cleanup and last words.
  */
 const deadlineMarginMillis = 500
 
-/** An actor's report of a failed start. */
+/** A child's report that its start has failed: the step that it had reached, and the error. */
 export interface BootReport {
   readonly step: SpawnStep
   readonly error: Pick<SpawnFailed, "reason" | "failure" | "hint">
@@ -56,7 +56,7 @@ export interface BootReport {
 export class ChildActor {
   readonly actor: ActorId
   readonly ref: ActorRefData
-  /** The time of `Turn.now` at which the process of the child began to exist. */
+  /** The time in milliseconds (`Turn.now`) at which the spawner had started the child's process. */
   readonly since: number
   private readonly local: LocalActor
   private readonly process: ChildProcess
@@ -86,7 +86,7 @@ export class ChildActor {
     this.context = context
     this.state = OwnedActor.initial(handle.actor, local.info.id, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
-    // The first listener for the end of the process frees the name of the child, because a later listener may start an
+    // When the process ends, the child's name is freed before all other listeners run, because a listener may start an
     // actor of the same name.
     process.whenEnded(() => this.freeName())
     process.whenEnded(({ end, evidence }) => {
@@ -112,9 +112,9 @@ export class ChildActor {
   }
 
   /**
-   * Answers the requests that the child may make to its parent: for endpoints, for logs, and for the Services that it
-   * uses. The dispatcher answers from the beginning, because the child's layers are built before the child is ready,
-   * and may make requests too.
+   * Answers the calls that the child makes to its parent: to exposed endpoints, with logs, and to relayed Services. The
+   * dispatcher answers a child before it is `Ready`, because the child's layers may call the parent while they are
+   * built.
    */
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.dispatching !== undefined) return this.dispatching
@@ -152,31 +152,27 @@ export class ChildActor {
     this.input({ _tag: "Ready" })
   }
 
-  /** Hears the last word of the actor, and prepares the report of its end while its process exits. */
+  /** Handles the child's `Bye`, and prepares the report to the registrar while the child's process exits. */
   private leaving(farewell: ActorExit): void {
     this.input({ _tag: "Bye", farewell })
     this.process.attempt("the preparation of its end", () => this.local.reach?.prepareGone())
   }
 
   /**
-   * Finds out why the connection to the child ended: waits a short time for the end of the process, and then reports
-   * the known cause.
+   * Finds out why the connection to the child ended: waits a short time for the exit of the child's process, which may
+   * tell the reason.
    */
   explain(done: (error: ActorError) => void): void {
     this.noteOpen()
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
-    // An actor that has reported its failure, or has said Bye, is about to exit, so waiting longer for the exit is
-    // worthwhile.
+    // A child that has reported a failure or has said `Bye` is about to exit, so the parent waits longer for the exit.
     const { explain, terminate } = this.timeouts
     const bound = failure === undefined && farewell === undefined ? explain : terminate
     this.process.awaitEnd(bound, () => done(this.whyGone()))
   }
 
-  /**
-   * The owner's open dialogs with the child learn of the child's end later; until then their state is recorded as
-   * evidence.
-   */
+  /** Notes the owner's open calls to the child as evidence, before these calls fail because of the child's end. */
   private noteOpen(): void {
     const open = Array.from(this.channel?.dialogs ?? []).flatMap((port) => port.inspect?.() ?? [])
     this.input({
@@ -195,7 +191,9 @@ export class ChildActor {
     return OwnedActor.whyGone(this.state, this.process.lastLines())
   }
 
-  /** Reads the actor's report of its own failure; undefined if only its cleanup failed. */
+  /**
+   * Reads the child's report of a failure; `undefined` if only its cleanup or one of its background fibers has failed.
+   */
   reportOf(payload: Uint8Array): BootReport | undefined {
     const decoded = Failure.decode(payload)
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null, hint: null } }
@@ -221,7 +219,7 @@ export class ChildActor {
     }
   }
 
-  /** Ends the actor for the given cancellation, and waits until it is reaped. */
+  /** Ends the child with the given cancellation, and waits until the child is reaped. */
   end(cancellation: Cancellation): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.beginEnd(cancellation)
@@ -235,15 +233,15 @@ export class ChildActor {
   }
 
   /**
-   * Begins to end an actor whose start is given up. An actor that is not ready gets a SIGTERM. An actor that became
-   * ready while its start was given up is asked to end.
+   * Begins to end an actor whose start is given up. A discarded child that is not ready gets a SIGTERM. A discarded
+   * child that became ready nevertheless is asked to end.
    */
   beginDiscard(): void {
     const reason = "its start was given up"
     this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason, deadline: 0 } })
   }
 
-  /** Ends an actor whose start is given up, and waits until it is reaped. */
+  /** Ends a child whose start is given up, and waits until the child is reaped. */
   readonly discard: Effect.Effect<void> = Effect.suspend(() => {
     this.beginDiscard()
     return this.gone
@@ -255,18 +253,21 @@ export class ChildActor {
     return Effect.sync(forget)
   })
 
-  /** Waits for the actor's end and handles it, so that the end fails neither the nursery nor the Layer. */
+  /**
+   * Waits for the child's exit and handles it, so that the exit fails neither the nursery nor the Layer that owns the
+   * child.
+   */
   readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
-    // An interrupted monitor does not handle the end of the actor, unless the monitor has heard this end.
+    // A monitor that is interrupted before it has heard the child's exit does not handle the exit.
     return Effect.sync(() => {
       forget()
       this.input({ _tag: "Monitored", change: -1 })
     })
   })
 
-  /** True when a monitor has heard the actor's end. */
+  /** True when a monitor has heard the child's exit. */
   get isHandled(): boolean {
     return OwnedActor.isHandled(this.state)
   }
@@ -274,13 +275,14 @@ export class ChildActor {
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
   /**
-   * The failures of the actor's cleanup after its owner had ended it; the list is complete once the actor is reaped.
+   * The failures of the child's cleanup after its owner had ended the child; the list is complete once the child is
+   * reaped.
    */
   get raised(): ReadonlyArray<Failure.Boxed> {
     return OwnedActor.raisedBy(this.state)
   }
 
-  /** Calls `callback` once the actor's process is reaped. */
+  /** Calls `callback` once the child's process is reaped. */
   whenGone(callback: (exit: ActorExit) => void): () => void {
     const { exit } = this.state
     if (exit === undefined) return this.exits.add(callback)
@@ -289,8 +291,8 @@ export class ChildActor {
   }
 
   /**
-   * The state of the child changes before the actions of a step are carried out, so that a failing action cannot
-   * prevent the change.
+   * The child takes its new state before it carries out the actions, so that an action that throws cannot prevent the
+   * change.
    */
   private input(input: OwnedActor.Input): void {
     const { rung } = this.state
@@ -344,9 +346,9 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // In an actor deep in a tree, the time left minus the reserve falls to zero, so a child gets at least half of the
-    // time left. A child that answers in time needs no reserve; a child that does not answer is ended together with its
-    // parent.
+    // A child gets at least half of its ending parent's remaining time, because deep in a tree the parents' reserves
+    // would leave the child none. A child that ends in time leaves its parent time enough. A child that does not end in
+    // time is killed together with its parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 
@@ -363,8 +365,8 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
-    // The actor's exit may be known before its connection has ended. Calls that still wait for a word of an actor whose
-    // exit is known fail with the loss of the actor.
+    // The exit of a child may be known before the child's connection has ended. Calls that still wait for an answer of
+    // a child whose exit is known fail with the loss of the child.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

@@ -1,6 +1,6 @@
 /**
- * The plan of a supervised child: the effect that builds one incarnation, the reports of an incarnation, and the
- * functions on an incarnation.
+ * The plan of a supervised child: the effect that starts an incarnation, and the functions to watch the incarnation and
+ * to let it take over.
  *
  * @since 0.1.0
  */
@@ -14,41 +14,47 @@ import type { ChildSpec } from "./SupervisorPolicy.ts"
 
 export type AnyPortal = Portal.Portal<any>
 
-/** The reports of one incarnation: that it begins no more calls, and how it ended. */
+/**
+ * The callbacks for one incarnation, of which `silent` is called when it begins no more calls, and `died` when it has
+ * ended.
+ */
 export interface Told {
   readonly silent: () => void
   readonly died: (exit: ActorExit) => void
 }
 
-/** An incarnation of a child that is up. A child that is a plain Layer, and no actor, has no portal. */
+/** A ready incarnation of a supervised child. A supervised child that is a Layer without an actor has no portal. */
 export interface Incarnation {
   readonly portal: AnyPortal | undefined
-  /** Registers callbacks for the end of the actor, which are called even if the actor has ended already. */
+  /** Registers callbacks for the end of the incarnation; they are called even if the incarnation has already ended. */
   readonly watch: (told: Told) => void
-  /** Makes an incarnation that started behind another actor take over that actor's name, and begin its own main. */
+  /** Makes a standby take over the name of the actor in front of it, and begin its own main. */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined
 }
 
-/** Data for the start of one incarnation: the role that it plays or will play, and the reason why its Scope closes. */
+/**
+ * The data for the start of one incarnation: its role, whether it is a standby, and the reason for which its Scope will
+ * close.
+ */
 export interface Part {
   readonly role: Role
   readonly isBehind: boolean
   readonly reason: () => string
 }
 
-/** A child of a supervisor, and the effect that builds one incarnation of it in a Scope. */
+/** The plan of one child of a supervisor, with the effect that starts an incarnation of the child in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
   /**
-   * The milliseconds that the child's finalizers may take. By default the finalizers of a child may take
-   * `Timeouts.finalizers` of the context.
+   * The milliseconds that the finalizers of a supervised child may take. By default the finalizers of a supervised
+   * child may take `Timeouts.finalizers`.
    */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
   /**
-   * The effect that runs beside a standby and keeps its state up to date with the actor in front, until the standby
-   * takes over.
+   * The option `warm` of a supervised child: an effect that keeps a standby's state up to date until the standby takes
+   * over.
    */
   readonly warm: ((active: AnyPortal, standby: AnyPortal) => Effect.Effect<unknown, unknown>) | undefined
 }

@@ -1,6 +1,7 @@
 /**
- * The process of one child: its handle, and its end. A program may supply the spawner of the process. An error that a
- * handle of a program's spawner throws is logged, and the owner continues.
+ * The process of one child: the handle that the spawner has returned, and the end of the process. The spawner of a
+ * child's process may be one that the user has defined. If a function of a user's process handle throws, the error is
+ * logged, and the owner of the child continues.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ export class ChildProcess {
     this.context = context
   }
 
-  /** Begins to listen for the end of the process. */
+  /** Begins to wait for the end of the process; then the callbacks of `whenEnded` are called. */
   watch(): void {
     const ended = (exit: ProcessExit) =>
       this.attempt(
@@ -41,19 +42,19 @@ export class ChildProcess {
   }
 
   /**
-   * Registers a callback for when the process is reaped and its last output has been read. `whenEnded` must be called
-   * before `watch`.
+   * Registers a callback that is called when the process is reaped and its last output has been read. Callbacks must be
+   * registered with `whenEnded` before `watch` is called.
    */
   whenEnded(callback: (ended: Ended) => void): void {
     this.ends.add(callback)
   }
 
-  /** Sends a signal to the process and to its whole group. */
+  /** Sends a signal to all processes of the child's process group. */
   signal(signal: "SIGTERM" | "SIGKILL"): void {
     this.attempt("signal of its process", () => this.handle.signal(signal))
   }
 
-  /** The last lines that the process wrote to stderr, the oldest first. */
+  /** Returns the last lines that the child's process has written to stderr, the oldest first. */
   lastLines(): ReadonlyArray<string> {
     const lines = this.attempt("lastLines of its process", () => this.handle.lastLines())
     return Array.isArray(lines) ? lines.map(String) : []
@@ -64,7 +65,7 @@ export class ChildProcess {
     this.attempt("bury of its process", () => this.handle.bury?.(story))
   }
 
-  /** Waits for the end of the process, no longer than the given milliseconds. */
+  /** Calls `done` when the process has ended, or after the given milliseconds. */
   awaitEnd(millis: number, done: () => void): void {
     let waiting = true
     const finish = () => {
@@ -79,7 +80,8 @@ export class ChildProcess {
   }
 
   /**
-   * Runs code that may belong to the program. The result of code that throws is `undefined`, and its error is logged.
+   * Runs a function that a user's spawner or transport may have defined. `attempt` returns `undefined` if its function
+   * throws, and logs the error.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
@@ -97,13 +99,13 @@ export class ChildProcess {
   }
 }
 
-/** A spawner of the program may return anything, so the value of the evidence is checked. */
+/** A user's spawner may return any value as evidence, so the value is checked. */
 const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
   typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined
 
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // An exit without code and signal means that the process could not be killed and still runs.
+  // A process exit whose code and signal are both null means that the process could not be killed and still runs.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

@@ -1,6 +1,6 @@
 /**
- * Reports the end of a built Layer of actors to the code around the Layer, because a built Layer can no longer fail by
- * itself.
+ * Reports the end of an actor or supervisor of a built Layer to the Layer's surroundings, because a built Layer can no
+ * longer fail.
  *
  * @since 0.1.0
  */
@@ -10,12 +10,12 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
- * A listener for the moment at which an actor of a built Layer is lost, or a supervisor in the Layer gives up. A
- * supervisor that has shut itself down in order reports a success. The listener for the end of a built Layer is the
- * surrounding supervisor, `Actor.launch`, or the actor to which the Layer belongs. The failure of a Layer without a
- * listener is logged as an Error.
+ * A callback that is called when an actor of a built Layer is lost, or a supervisor in the Layer gives up. A supervisor
+ * that has shut itself down in order calls its `Escalation` with a success. An `Escalation` is set by a surrounding
+ * supervisor, by `Actor.launch`, or by the actor to which the Layer belongs. If no `Escalation` is set, the failure of
+ * a built Layer is logged as an Error.
  *
- * The Layers of a platform call the listener too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a
+ * Layers of a platform call the `Escalation` too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, and a
  * success as returned.
  *
  * @example

@@ -1,6 +1,6 @@
 /**
- * The keeper of shared actors in the root of a tree. Each name of the keeper has one shared actor, which the first
- * share starts, and which is supervised until the last share ends.
+ * The keeper of shared actors in the root of a tree. The keeper starts the shared actor of a name for the first share
+ * of the name, and supervises it until the last share ends.
  *
  * @since 0.1.0
  */
@@ -30,15 +30,20 @@ import type * as Machine from "./SupervisorMachine.ts"
 const policy: Machine.Policy = {
   strategy: "one-for-one",
   intensity: { restarts: 3, withinMillis: 5000 },
-  // The supervisor of a shared actor that has ended for good ends as well, so that the next share starts a new actor.
+  // When a shared actor has ended for good, its supervisor ends as well, so that the next share starts a new actor.
   autoShutdown: "any-significant",
   dynamic: false
 }
 
-/** The milliseconds between two searches for a name that an actor of another owner is about to get. */
+/**
+ * The milliseconds between two searches for a name that an actor of another owner will have when its start succeeds.
+ */
 const lookAgainMillis = 50
 
-/** A name of the keeper, with the first request for this name. Two keys are equal when their names are equal. */
+/**
+ * The name of a shared actor, with the first request for this actor. Two keys of the keeper are equal when their names
+ * are equal.
+ */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
 
@@ -59,7 +64,7 @@ export class Keeper implements Shared {
   private readonly local: LocalActor
   private readonly context: Context.Context<never>
   private shares: RcMap.RcMap<Key, Held, ActorError> | undefined
-  /** The latest supervisor of each shared name. */
+  /** The latest supervisor of each shared actor, by the name of the shared actor. */
   private readonly latest = new Map<string, Supervising>()
   /** The names of the roles that the keeper's own actors play. */
   private readonly roles = new Set<string>()
@@ -69,7 +74,7 @@ export class Keeper implements Shared {
     this.context = context
   }
 
-  /** Begins to keep shared actors, which end with the Scope. */
+  /** Opens the keeper; when the Scope closes, all shared actors end. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
     Effect.map(
       RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),
@@ -102,9 +107,9 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Gets a share that lives as long as the Scope. The keeper forgets a failed start, because otherwise the next request
-   * would get the same failure. The keeper also ends a started actor of another Service than the wanted Service,
-   * because the caller was refused.
+   * Takes a share in the keeper's shared actor; the share ends when the Scope closes. The keeper forgets a failed start
+   * of a shared actor, because otherwise the next request would get the same failure. If the actor of the wanted name
+   * runs another Service, the caller gets `NameTaken`, and the caller's share ends.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -119,7 +124,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** Searches for an actor of this name and Service that has another owner. */
+  /** Searches for an actor of the wanted name and Service whose owner is not the keeper. */
   private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
     return Effect.map(
       this.local.reach!.directory.list(name),
@@ -132,8 +137,8 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Handles a name that an actor of another owner got first. The other owner's actor may be the wanted actor once it is
-   * ready.
+   * Looks again for the wanted actor, after an actor of another owner has taken the name. An actor of another owner
+   * that is still starting may turn out to be the wanted actor.
    */
   private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
     if (!(error instanceof NameTaken)) return Effect.fail(error)
@@ -146,7 +151,10 @@ export class Keeper implements Shared {
         : Effect.fail(error))
   }
 
-  /** Runs the start of an actor in the context of the root, because the first caller may end before the actor does. */
+  /**
+   * Runs the start of a shared actor in the root's Effect context, because the first caller may end before the actor
+   * does.
+   */
   private onOwnContext<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> {
     return Effect.flatMap(
       Effect.scope,
@@ -193,7 +201,10 @@ export class Keeper implements Shared {
     })
   }
 
-  /** Ends the shares of an actor that has ended for good. The next share of the same name starts a new actor. */
+  /**
+   * Ends the shares of a shared actor that has ended for good. After the end of a shared actor, the next share of its
+   * name starts a new actor.
+   */
   private ended(wanted: Wanted, supervising: Supervising, why: Machine.Why): Effect.Effect<void> {
     const { name } = wanted
     const dropped = Effect.suspend(() =>
@@ -207,8 +218,8 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Starts one incarnation of a shared actor, whose name may still belong to an earlier actor of the keeper that is
-   * ending.
+   * Starts one incarnation of a shared actor. If an ending actor of the keeper still has the shared actor's name, the
+   * start waits for the end of that actor.
    */
   private start(wanted: Wanted, part: Part): Effect.Effect<Incarnation, ActorError, Scope.Scope> {
     const { config, endpoints, key, module, name, options } = wanted
@@ -250,7 +261,7 @@ export class Keeper implements Shared {
   }
 }
 
-/** A shared name: its Service, and its present actor. */
+/** A shared actor of the keeper: the key of its Service, and the reference to its present incarnation. */
 interface Held {
   readonly key: string
   readonly ref: () => ActorRefData

@@ -1,5 +1,5 @@
 /**
- * A child in a supervisor's list, with all its present incarnations.
+ * One child of a supervisor, with all present incarnations of the child.
  *
  * @since 0.1.0
  */
@@ -24,27 +24,32 @@ export interface Running {
   readonly scope: Scope.Closeable
   fiber: Fiber.Fiber<Incarnation, unknown> | undefined
   up: Incarnation | undefined
-  /** The fiber in which this standby follows the actor in front of it. */
+  /** The fiber that runs the child's effect `warm` for this standby, until the standby takes over. */
   following: Fiber.Fiber<unknown, unknown> | undefined
-  /** The actor that played the role before this incarnation took over. */
+  /** The portal of the actor that played the role before this incarnation took over. */
   replaced: AnyPortal | undefined
   /** The fiber that ends the incarnation, for all callers that wait for the end. */
   leaving: Fiber.Fiber<void> | undefined
 }
 
-/** A child in a supervisor's list. A child that is added later under the same name is another member. */
+/**
+ * One child of a supervisor, with its plan, its role and its incarnations. A child that a supervisor removes and adds
+ * again under the same name becomes a new member.
+ */
 export interface Member {
   readonly plan: ChildPlan
   readonly role: Role
   readonly portal: AnyPortal | undefined
-  /** The result of the first start of a dynamic child. */
+  /** The result of the first start of a child that was added to a running supervisor. */
   readonly answer: Deferred.Deferred<AnyPortal, unknown>
   readonly running: Map<number, Running>
-  /** The incarnation that plays the role of the child, or played the role last. */
+  /** The incarnation that plays the child's role now, or was the last to play it. */
   playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
-  /** The delays before new standbys of this child. */
+  /** The delays before new standbys of this child, and the fiber that waits for the present delay. */
   standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
-  /** Callbacks for when the state of the child's portal changes, or another actor takes over the role. */
+  /**
+   * The callbacks that are called when the state of the child's portal changes, or another actor takes over the role.
+   */
   readonly listeners: Set<() => void>
 }
 
@@ -66,7 +71,7 @@ export const running = (member: Member, incarnation: number): Running => {
   return running
 }
 
-/** Makes the context in which one incarnation starts. */
+/** Makes the Effect context in which one incarnation of a child starts. */
 export const contextOf = (
   context: Context.Context<never>,
   portals: Context.Context<never>,
@@ -81,8 +86,8 @@ export const contextOf = (
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 /**
- * Ends an incarnation once, however many callers ask for its end. A failed start and a stop may both end one
- * incarnation, in which case both wait for the same end.
+ * Ends an incarnation of a child; callers that ask again get the fiber of the same end. A failed start and a stop may
+ * end the same incarnation at the same time; both then wait for the same end.
  */
 export const end = (
   { plan }: Member,
@@ -98,8 +103,8 @@ export const end = (
     Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), Scope.close(scope, Exit.void)),
     unclean
   )
-  // The shutdown ladder bounds the end of an actor. A Layer's finalizers have no bound, as in any Scope, unless the
-  // child's options give a bound.
+  // The shutdown ladder bounds the end of an actor. The finalizers of a child that is a plain Layer have a bound only
+  // if the child's options set one.
   if (isService || stopWithinMillis === undefined) return running.leaving = fork(closed)
   const closing = fork(closed)
   const bounded = Effect.gen(function*() {
@@ -114,19 +119,18 @@ export const end = (
   return running.leaving = fork(bounded)
 }
 
-/** Makes another incarnation play the role of the child. */
+/** Makes the given incarnation play the role of the child from now on. */
 export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
-  // The fiber in which a standby follows the earlier actor may still be running when the standby takes over; its result
-  // no longer matters.
+  // The effect `warm` of a standby may still be running when the standby takes over, and is then interrupted.
   next.following?.interruptUnsafe()
 }
 
 /**
- * Hands the name of the earlier actor to the incarnation that plays the role now, and drains the earlier actor. Returns
- * the number of the earlier actor's calls that were open at the bound of the drain.
+ * Gives the name of the replaced actor to the incarnation that plays the role now, and drains the replaced actor.
+ * `handOver` returns the number of the replaced actor's calls that were still open when the time of the drain was over.
  */
 export const handOver = (
   { plan }: Member,
@@ -134,8 +138,8 @@ export const handOver = (
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
   const { replaced, up } = running
-  // The reference to the earlier incarnation is dropped, because otherwise each incarnation would keep all earlier
-  // incarnations in memory.
+  // An incarnation forgets the portal of the actor that it has replaced, because otherwise the portals of all earlier
+  // incarnations would stay in memory.
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),

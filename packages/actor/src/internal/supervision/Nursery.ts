@@ -1,7 +1,8 @@
 /**
- * A nursery: a region of code that owns actors. A nursery carries out the actions that `NurseryMachine` decides.
+ * A nursery: a region of code that owns actors. `Nursery` carries out the actions that the machine `NurseryMachine`
+ * decides.
  *
- * The first failure cancels all actors of the nursery, and the region ends only after every process is reaped:
+ * The first failure cancels all actors of a nursery, and the nursery ends only after every actor's process is reaped:
  *
  *   body runs --returns--> jobs are joined, `await` actors waited for --> daemons cancelled --> reaped --> result
  *      |         |
@@ -49,13 +50,16 @@ export interface Raises<out E> {
  */
 export type Raised<R> = R extends Raises<infer E> ? E : never
 
-/** A job: a fiber of this process that waits for the answer of an actor. A failed job fails its nursery. */
+/**
+ * A job: a fiber of this process that waits for the answer of an actor. The failure of a job fails the nursery of the
+ * job.
+ */
 export interface Job {
   readonly done: Deferred.Deferred<void>
 }
 
 /**
- * The end of one actor of a nursery.
+ * The exit of one actor of a nursery, as the stream of exits reports it.
  *
  * @category models
  * @since 0.1.0
@@ -84,12 +88,12 @@ export class OpenNursery {
     return Machine.isOpen(this.state)
   }
 
-  /** An effect that fails as soon as an actor or a job of the nursery fails. */
+  /** An effect that never succeeds, and fails as soon as an actor or a job of the nursery fails. */
   get failed(): Effect.Effect<never, unknown> {
     return Deferred.await(this.failure)
   }
 
-  /** Adds a ready actor, whose end counts for the nursery from now on. */
+  /** Adds a ready actor to the nursery; from now on a failure of this actor fails the nursery. */
   own(child: ChildActor, awaited: boolean): void {
     this.input({ _tag: "ChildReady", child, awaited })
     child.whenGone((exit) =>
@@ -97,7 +101,7 @@ export class OpenNursery {
     )
   }
 
-  /** Reads the ends of the nursery's actors, for as long as the Scope lives. */
+  /** Reads the exits of the nursery's actors until the Scope closes. */
   readonly ends: Effect.Effect<Pull.Pull<readonly [Ended]>, never, Scope.Scope> = Effect.as(
     Effect.acquireRelease(
       Effect.sync(() => this.input({ _tag: "ReaderCame" })),
@@ -127,7 +131,7 @@ export class OpenNursery {
 
   /**
    * Records that a job has failed, while its actor has not ended yet. The failure of a job is recorded before `tell`
-   * shows it to the body. `tell` comes second, because otherwise the body's reaction to the failure of a job could be
+   * shows it to the body. If `tell` ran before the failure is recorded, the body's reaction to the failed job could be
    * recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
@@ -139,15 +143,16 @@ export class OpenNursery {
     Deferred.doneUnsafe(job.done, Exit.void)
   }
 
-  /** Handles the return of the body: waits for every job, and for the actors started with `await: true`. */
+  /**
+   * Handles the return of the nursery's body: waits for every job, and for the actors that were started with `await:
+   * true`.
+   */
   readonly join: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "BodyReturned" })
     return Deferred.await(this.joined)
   })
 
-  /**
-   * Handles the failure or the interruption of the body: ends all actors of the nursery in the name of the interrupter.
-   */
+  /** Handles the failure or the interruption of the nursery's body: ends all actors of the nursery. */
   bodyFailed(cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) return this.input({ _tag: "BodyFailed", cause })
     this.interrupted(fiber)
@@ -220,8 +225,9 @@ export class OpenNursery {
 }
 
 /**
- * The nursery of the running code. Starting an actor needs a nursery, so every actor has an owner. `statistics` is a
- * snapshot of the nursery: its children with their states, and the number of running jobs.
+ * The service of the nursery in which the current code runs. Starting an actor requires the service `Nursery`, so that
+ * every actor has an owner. `statistics` is a snapshot of the nursery: its children with their states, and the number
+ * of running jobs.
  *
  * @example
  * ```ts
@@ -241,11 +247,11 @@ export class Nursery extends Context.Service<Nursery, {
 }>()("@furrow/actor/Nursery") {}
 
 /**
- * Runs `body` as a region that owns the actors that it starts. The region of a nursery ends only after the process of
- * every actor is reaped.
+ * Runs `body` in a new nursery, which owns the actors that `body` starts. A nursery ends only after the process of each
+ * of its actors is reaped.
  *
- * The first failure of the body, an actor or a job ends all actors of the region, and becomes the failure of the
- * region. `ActorError.OtherFailures`, an annotation on the cause of the nursery's failure, holds the later failures.
+ * The first failure of the body, an actor or a job ends all actors of the nursery, and becomes the failure of the
+ * nursery. `ActorError.OtherFailures`, an annotation on the cause of the nursery's failure, holds the later failures.
  *
  * @example
  * ```ts
@@ -273,8 +279,8 @@ export const nursery = <A, E, R>(
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
       return Effect.flatMap(Effect.exit(restore(watched(work, state))), (exit) =>
         Effect.withFiber((fiber) => {
-          // The body of a nursery may have ended before its interruption took effect. The nursery ends for an
-          // interruption of its body whether the body has already ended or not.
+          // A nursery's body may have ended before an interruption of the nursery reaches it. The interruption of a
+          // nursery ends the nursery even if the nursery's body has already ended.
           if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
           return Effect.andThen(state.reaped, Effect.suspend(() => state.conclude(exit)))
         }))
@@ -282,13 +288,13 @@ export const nursery = <A, E, R>(
   ) as Effect.Effect<A, any, any>
 
 /**
- * The ends of the actors of the current nursery, from the first read of the stream until the nursery ends. While the
- * stream of exits is read, the end of an actor is no failure of the nursery, because the reader decides about this end.
- * Several readers share the ends of the nursery's actors: each end goes to one reader.
+ * The stream of the exits of the current nursery's actors, from the first read of the stream until the nursery ends.
+ * While the stream of exits is read, no actor's exit fails the nursery, because the reader decides what to do about the
+ * exit. If several readers read the exits of the nursery's actors, each exit goes to one of these readers.
  *
- * An actor's end that is unread when the readers stop, or when the nursery ends, counts as it would without a reader.
- * The failure of a job (`Actor.forkInActor`) stays a failure of the nursery. At most 1,000 ends of actors may wait for
- * a reader; a further end fails the nursery with `StreamOverrun`.
+ * An actor's exit that is still unread when the readers stop or the nursery ends counts as if there had been no reader.
+ * The failure of a job (`Actor.forkInActor`) fails the nursery even while the stream of exits is read. At most 1,000
+ * exits of actors may wait for a reader; one more exit fails the nursery with `StreamOverrun`.
  *
  * @example
  * ```ts
@@ -312,22 +318,22 @@ export const exits: Stream.Stream<Ended, never, Nursery> = Stream.unwrap(
 )
 
 /**
- * Runs the body until it ends, an actor or job of the nursery fails, or the fiber is interrupted. An interruption
- * reaches the children of the nursery at once.
+ * Runs the body until it ends, an actor or job of the nursery fails, or the fiber is interrupted. An interruption of
+ * the nursery's body ends the nursery's actors at once.
  */
 const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect.Effect<A, unknown> => {
   let ended = false
   const noticed = Effect.onExit(work, (exit) =>
     Effect.withFiber((fiber) => {
       ended = true
-      // The nursery learns of the body's failure before the fibers that the body forked are interrupted, so that waits
-      // of these fibers end with their actors.
+      // The nursery learns of its body's failure before the body's child fibers are interrupted, so that child fibers
+      // which wait for an actor can end.
       if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
       return Effect.void
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>
     Effect.withFiber((fiber) => {
-      // The fiber that waits for an interruption of the body is itself interrupted when the race is over.
+      // When the body has ended, the fiber that waits for an interruption of the body is itself interrupted.
       if (!ended) state.interrupted(fiber)
       return Effect.void
     }))

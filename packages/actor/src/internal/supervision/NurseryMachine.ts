@@ -1,16 +1,17 @@
 /**
- * The state of a nursery, a region that owns actors, as one value that one pure step changes:
+ * The machine of a nursery (here also called a region), whose state is one value:
  *
  *   Open --body returned--> Joining --jobs and awaited actors are done--> Closing --body over, everybody reaped--> Done
  *     |                        |                                             ^
  *     +--body failed, or interrupted; an actor failed or was lost; a job failed
  *
- * The first failure is the failure of the region, and interrupts the body of the region. Later failures of the region
- * are kept as data. Failures that only answer the region's own cancel are dropped. A failed cleanup is the region's
- * failure if the region has no other failure, as a dying finalizer is the failure of a Scope.
+ * The first failure in a region interrupts the body of the region, and becomes the failure of the region. Later
+ * failures of the region are kept as data. Failures that are only a consequence of the region's own cancel are dropped.
+ * The failed cleanup of an actor becomes the failure of the region only if the region has no other failure.
  *
- * While a stream reads the ends of the region's actors, an actor's end is no failure, and waits for its reader. An
- * actor's end that is unread when the readers have stopped, or when the region ends, counts as a failure.
+ * While a stream reads the exits of the region's actors, an actor's exit fails nothing, and waits for the reader of the
+ * stream. A failed actor's exit that is still unread when the readers have stopped, or when the region ends, counts as
+ * a failure.
  *
  * @since 0.1.0
  */
@@ -22,17 +23,16 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
- * The largest number of cleanup failures that a long-lived region keeps. Events have reported all cleanup failures of
- * the region.
+ * The largest number of cleanup failures that a long-lived region keeps. Every cleanup failure of the region's actors,
+ * kept or not, is also reported by an event.
  */
 const maxCleanupFailures = 100
 
-/** The number of ends of actors that may wait for a reader. */
+/** The largest number of actors' exits that may wait for a reader. */
 export const maxUnreadEnds = 1000
 
 /**
- * The reason why the region's actors and jobs end, and the actor in whose name they end, if it is not the region's own
- * actor.
+ * The reason for which a region ends its actors and jobs, and another actor's cancellation if that has caused the end.
  */
 export interface Closing {
   readonly reason: string
@@ -45,32 +45,34 @@ export type Phase =
   | { readonly _tag: "Closing"; readonly why: Closing; readonly interrupted: boolean; readonly bodyIsOver: boolean }
   | { readonly _tag: "Done" }
 
-/** `Child` and `Job` are the types by which the user of the machine identifies actors and jobs. */
+/** The type parameters `Child` and `Job` are the values by which `Nursery` identifies its actors and jobs. */
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
-  /** True when the owner dismissed the job, so that its later answer is no failure. */
+  /**
+   * The jobs of the region; `dismissed` is true when the owner has cancelled the job, so that the cancel is no failure.
+   */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
-  /** The cause of a body that was interrupted, and then failed in its cleanup. */
+  /** The cause of a region's body that was interrupted and then failed in its cleanup. */
   readonly body: Cause.Cause<unknown> | undefined
   /** The failures of the region after the first failure, in the order in which they came. */
   readonly others: ReadonlyArray<unknown>
   /** The cleanup failures of the region's actors. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** The number of readers of the ends of the region's actors. */
+  /** The number of readers of the exits of the region's actors. */
   readonly readers: number
-  /** The ends of actors that came while there was a reader and are still unread, the oldest first. */
+  /** The exits of actors that came while there was a reader and are still unread, the oldest first. */
   readonly unread: ReadonlyArray<End<Child>>
   /** The failure of a region whose readers are too slow. */
   readonly overrun: Cause.Cause<unknown>
 }
 
-/** The end of an actor of the region, as a reader gets it. */
+/** The exit of an actor of the region, as a reader of exits gets it. */
 export interface End<Child> {
   readonly child: Child
   readonly exit: ActorExit
-  /** The failures in the actor's cleanup after the region had ended the actor. */
+  /** The failures of the actor's cleanup, if the region has ended the actor. */
   readonly raised: ReadonlyArray<Boxed>
 }
 
@@ -91,8 +93,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor of the region has ended. `raised` holds the failures of the actor's cleanup after the region had ended the
-   * actor. The field `handled` is true when a monitor has heard the actor's end.
+   * An actor of the region has ended. `raised` holds the failures of the actor's cleanup, if the region has ended the
+   * actor. The field `handled` is true when a monitor has heard the actor's exit.
    */
   | {
     readonly _tag: "ChildGone"
@@ -102,7 +104,7 @@ export type Input<Child, Job> =
     readonly handled: boolean
   }
   | { readonly _tag: "ReaderCame" }
-  /** A reader of actors' ends takes the oldest unread end. */
+  /** A reader of actors' exits takes the oldest unread exit. */
   | { readonly _tag: "EndRead" }
   /** `enough` is true when the reader stopped of its own accord, and was neither interrupted nor failed. */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
@@ -114,21 +116,21 @@ export type Input<Child, Job> =
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "BodyInterrupted"; readonly why: Closing }
-  /** The body of the region and the wait for its jobs are over, whatever their results. */
+  /** The body of the region has ended, and the wait for the region's jobs is over. */
   | { readonly _tag: "BodyOver" }
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
-  /** Wakes the readers of actors' ends, because an end can be read or no further end will come. */
+  /** Wakes the readers of actors' exits, because an exit can be read or no further exit will come. */
   | { readonly _tag: "WakeReaders" }
   /**
-   * The actor became ready only after the region had begun to end. The portal of a late actor was never handed out, so
-   * the actor is ended.
+   * Ends an actor that became ready only after the region had begun to end. The body of the region never gets the
+   * portal of an actor that becomes ready too late.
    */
   | { readonly _tag: "Discard"; readonly child: Child }
-  /** An actor or job of the region has failed, so the body is interrupted. */
+  /** Interrupts the body of the region, because an actor or a job of the region has failed. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
-  /** Reports by an event that an actor of the region failed after the first failure. */
+  /** Publishes an event about a failure that came after the first failure of the region. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
   /** Tells the region that its jobs and awaited actors have ended, after which it ends its daemons. */
   | { readonly _tag: "Joined" }
@@ -195,7 +197,9 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
   }
 }
 
-/** Derives the next actions from the state alone: the wait for jobs ends, or the region ends. */
+/**
+ * Ends the wait when no job and no awaited actor is left, and the region when its body has ended and no actor is left.
+ */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
@@ -209,8 +213,8 @@ const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
 }
 
 /**
- * Asks all children of the region at once to end. Finalizers of the body that wait for a child's answer continue when
- * that child has ended.
+ * Asks all actors of the region at the same time to end. The body's finalizers may wait for an actor of the region;
+ * they continue when that actor has ended.
  */
 const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted = false): Step<Child, Job> =>
   isOpen(state)
@@ -240,13 +244,13 @@ const childGone = <Child, Job>(
 const wakeReaders = (state: State<any, any>): ReadonlyArray<Action<never>> =>
   state.readers > 0 ? [{ _tag: "WakeReaders" }] : []
 
-/** Counts an actor's end that no monitor has handled. */
+/** Counts an actor's exit that no monitor and no reader has handled: a lost or failed actor fails the region. */
 const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child>): Step<Child, Job> => {
   const told = { ...state, cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures) }
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** Counts the unread ends of actors as if no reader had existed. */
+/** Counts the unread exits of actors as if there had been no reader. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []
@@ -263,14 +267,14 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // No fiber is left to interrupt, because the body of the region has returned. The first failure of a region is kept
-  // even if no fiber is left to interrupt.
+  // After the body of the region has returned, no fiber is left that a failure could interrupt. The first failure of a
+  // region is kept even if the body of the region has already returned.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]
 }
 
-/** Adds a failure after the first one as data, unless it only answers the region's own cancel. */
+/** Keeps a failure after the first failure as data, unless it is only a consequence of the region's own cancel. */
 const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
   if (isAnswer(cause)) return [state, []]
   const known = new Set([...state.first?.reasons.map(raisedBy) ?? [], ...state.others])
@@ -279,7 +283,7 @@ const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unkno
   return [{ ...state, others }, raised.map((failure): Action<Child> => ({ _tag: "TellSuppressed", failure }))]
 }
 
-/** True for a failure that only answers the region's own cancel. */
+/** True for a failure that is only a consequence of the region's own cancel. */
 const isAnswer = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Interrupt" ||

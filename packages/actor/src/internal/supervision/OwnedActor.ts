@@ -1,9 +1,9 @@
 /**
- * The state of an actor as its owner knows it: one value, which one pure step changes. The state of an owned actor
- * holds the rung of the shutdown ladder, the author of the end, the last word, and the end of the process. Only this
- * module derives the exit of the actor (`ActorExit`), so that every caller gets the same exit.
+ * The machine of an actor as its owner knows the actor: one value is the state, and the pure function `step` changes
+ * it. The state of an owned actor holds its rung of the shutdown ladder, the author of its end, its `Bye`, and its
+ * process's end. Only `OwnedActor` derives the exit (`ActorExit`) of an actor, so that every caller gets the same exit.
  *
- * The exit of an actor is decided by the first known fact of the following list:
+ * The first fact of the list below that is known about an actor decides the actor's exit:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -34,8 +34,8 @@ import { type Asked, doingOf, hintOf, type Known } from "./PostMortem.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * The end of an actor's process, as its spawner reports it. `Disconnected` means that the connection has ended, and the
- * exit of the process is not known yet.
+ * The end of an actor's process, as its spawner reports it. `Disconnected` means that the actor's connection has ended,
+ * and that the exit of its process is not known yet.
  */
 export type End =
   | { readonly _tag: "Running" }
@@ -43,7 +43,7 @@ export type End =
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: string }
   /**
-   * The actor was killed, and its spawner has not reported the end of the process, or has reported that the process
+   * The actor was killed, but its spawner has not reported the end of the process, or has reported that the process
    * still runs.
    */
   | { readonly _tag: "Unreported" }
@@ -55,37 +55,43 @@ export interface State {
   /** The limit of the owned actor's heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
-  /** True when the actor has said Ready, so that it has finalizers and can be asked to end. */
+  /** True when the actor has said `Ready`; from then on the actor may have finalizers, and can be asked to end. */
   readonly ready: boolean
   readonly end: End
-  /** The reason of the actor's end, and its author: the owner, or the actor itself if it asked to leave. */
+  /**
+   * The reason of the actor's end and the author of the end: the owner, or the actor itself if the actor asked to
+   * leave.
+   */
   readonly cancellation: Cancellation | undefined
   /** The reason that the actor gave when it asked to leave; `undefined` for an actor that did not ask to leave. */
   readonly leave: string | undefined
-  /** True when CancelActor was sent, so that the actor's finalizers were to run. */
+  /** True when the owner has sent `CancelActor`, after which the actor's finalizers should have run. */
   readonly asked: boolean
-  /** The actor's last word, once it has arrived. */
+  /** The exit in the actor's `Bye`, once the `Bye` has arrived. */
   readonly farewell: ActorExit | undefined
   /** The actor's report of an uncaught error, or of a failed start. */
   readonly failure: Boxed | undefined
   /** The actor's report of failures in its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** The loss of the actor, which is set when the actor ended before its owner wanted its end. */
+  /** The error of a lost actor, which is set when the actor ended before its owner wanted the end. */
   readonly loss: ActorError | undefined
-  /** The last signal that the owner sent to the actor's process, and the reason for the signal. */
+  /**
+   * The last signal that the owner sent to the actor's process, the reason for the signal, and the rung of the first
+   * signal.
+   */
   readonly forced: { readonly signal: string; readonly reason: string; readonly rung: Ladder.Rung } | undefined
-  /** The step of its start that the actor reported as failed. */
+  /** The step of the actor's start that failed, as the actor has reported it. */
   readonly failedStep: SpawnStep | undefined
-  /** The owner's dialogs with the actor that were open when their connection ended. */
+  /** The owner's calls to the actor that were open when the actor's connection ended. */
   readonly open: ReadonlyArray<Asked>
-  /** The evidence about the actor's end, once its process has ended. */
+  /** The platform's evidence about the end of the actor's process, once the process has ended. */
   readonly evidence: Evidence | undefined
   /**
-   * The number of monitors in this process that wait for the actor's end. The end of an actor that a monitor has heard
-   * is no failure of the owner.
+   * The number of monitors in the owner that wait for the actor's exit. An actor's exit that a monitor has heard does
+   * not fail the owner.
    */
   readonly monitors: number
-  /** The exit of the actor, which is set on the last rung. */
+  /** The exit of the actor, which is set when the actor is reaped (rung `Gone`). */
   readonly exit: ActorExit | undefined
 }
 
@@ -114,25 +120,25 @@ export const initial = (actor: ActorId, owner: ActorId, memoryLimit?: number): S
 export type Input =
   /** The owner of the actor wants the actor to end. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
-  /** The actor has said Ready to its owner. */
+  /** The actor has said `Ready` to its owner. */
   | { readonly _tag: "Ready" }
-  /** The start of the actor is given up. An actor that is not ready cannot be asked to end. */
+  /**
+   * The owner gives up the start of the actor. A discarded actor that is not ready gets a SIGTERM, because it cannot be
+   * asked to end.
+   */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** The actor was told from outside to end, for example by a signal. */
   | { readonly _tag: "Leave"; readonly reason: string }
-  /** A monitor begins or stops to wait for the actor's end. */
+  /** A monitor begins (1) or stops (-1) to wait for the actor's exit. */
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
   | { readonly _tag: "Failed"; readonly boxed: Boxed; readonly step?: SpawnStep | undefined }
-  /** The actor's connection has ended, and `open` are the owner's open dialogs with the actor. */
+  /** The actor's connection has ended; `open` holds the owner's calls to the actor that were open at that moment. */
   | { readonly _tag: "Ending"; readonly open: ReadonlyArray<Asked> }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
-  /**
-   * The bound of a rung of the shutdown ladder has passed. `ending` is true when the owner's own actor is being ended
-   * as well.
-   */
+  /** The bound of a rung of the shutdown ladder has passed. `ending` is true when the owner is itself being ended. */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
   | {
     readonly _tag: "ProcessEnded"
@@ -164,7 +170,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
   }
 }
 
-/** Returns the reason for a signal, by the rung from which the signal is sent. */
+/** Returns the text that says why the owner sends a signal, by the rung on which the actor stands. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
   if (input === "lost") return "it could not be asked to end, because it had no connection"
   if (input === "discard") return "it could not be asked to end, because it was not ready"
@@ -215,7 +221,7 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
-/** True when the actor ends although neither its owner nor the actor itself has announced the end. */
+/** True while neither the owner has asked the actor to end nor the actor has said `Bye`. */
 const isUnexpected = ({ cancellation, farewell }: State): boolean =>
   cancellation === undefined && farewell === undefined
 
@@ -233,7 +239,7 @@ const disconnected = (state: State, error: ActorError): Step => {
 const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
   if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
   if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
-  // The scope that owns the actor is closing, and will end the actor after its dependents.
+  // The Scope that owns the actor is closing, and will end the actor after the actors that use it.
   if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
   const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
   return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")
@@ -247,7 +253,7 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
   return [{ ...next, exit: exitOf(lost, lines) }, [...told, ...actions]]
 }
 
-/** Describes the end of the owned actor's process, as errors name it. */
+/** Returns how the actor was lost, as errors describe it. */
 const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
   if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
@@ -257,7 +263,9 @@ const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>
   return { _tag: "Killed", signal: forced.signal, reason: forced.reason }
 }
 
-/** True when the process ended by the signal that was sent last, or by an earlier signal that acted late. */
+/**
+ * True when the process ended by the owner's last signal, or by the owner's earlier SIGTERM, which took effect late.
+ */
 const isOurs = (end: End, sent: string): boolean =>
   end._tag === "Signalled" && (end.signal === sent || end.signal === "SIGTERM")
 
@@ -265,8 +273,8 @@ const isAbort = (end: End): boolean =>
   end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
 
 /**
- * The line that V8 writes before it aborts for lack of memory. A program that writes this line and does not abort ends
- * with its own exit code.
+ * The line that V8 writes before it aborts for lack of memory. User code may write the same line, but its process then
+ * does not end with SIGABRT.
  */
 const outOfMemory = /^FATAL ERROR: .*out of memory/
 
@@ -304,19 +312,22 @@ const killedIn = ({ forced }: State): Known["killedIn"] => {
   return forced?.rung === "Asked" ? "silence" : undefined
 }
 
-/** The actor itself stopped waiting for a finalizer, so its process was not killed because of that finalizer. */
+/** True when the cleanup of an actor contains a finalizer that was cut off. */
 const isUnfinished = ({ cleanup }: ActorExit): boolean => cleanup.some(({ type }) => type === cleanupUnfinished)
 
-/** True for an owned actor whose process ended in another way than it should. */
+/**
+ * True for an owned actor whose end deserves a post-mortem, because the actor was lost, failed, or was not able to end
+ * in order.
+ */
 const isUnusual = ({ end, exit, farewell, forced, ready }: State): boolean => {
   if (exit === undefined) return false
   if (exit._tag === "Lost" || exit._tag === "Failed" || isUnfinished(exit)) return true
   if (exit._tag === "Returned") return false
-  // An end by a signal is the expected end of an actor whose start was given up.
+  // An actor whose start was given up should end by a signal, so this end deserves no post-mortem.
   return end._tag === "Signalled" && (ready || forced === undefined || farewell !== undefined)
 }
 
-/** The post-mortem of the actor; `undefined` when the actor has ended as it should. */
+/** Returns the post-mortem of the actor; `undefined` when the actor has ended as it should. */
 export const postMortemOf = (
   state: State,
   lines: ReadonlyArray<string>
@@ -335,7 +346,7 @@ export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError 
   const { actor, farewell, loss } = state
   if (loss !== undefined) return loss
   if (farewell === undefined) return lostOf(state, lines)
-  // A failed actor has not closed its dialogs in order, so its callers get a loss.
+  // Callers of a failed actor get an `ActorLost`, because a failed actor does not end its dialogs in order.
   return farewell._tag === "Failed"
     ? lostOf({ ...state, failure: state.failure ?? farewell.error.boxed }, lines)
     : new ChannelClosed({ side: "peer", actor })
@@ -352,9 +363,7 @@ const cutOff = (state: State, lines: ReadonlyArray<string>): Boxed => ({
 
 const stayed = "its process did not exit within Timeouts.terminate after its last word, and was killed"
 
-/**
- * Returns how the process ended after the actor's last word, if this end differs from the end that the word announced.
- */
+/** Returns a failure when the actor's process did not end, after the actor's `Bye`, as the `Bye` had announced. */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
   if (rung === "Killed") return [{ ...cutOff(state, lines), message: stayed }]
@@ -363,28 +372,34 @@ const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<strin
   return [{ ...cutOff(state, lines), type: "ActorLost", message }]
 }
 
-/** True for the exit code of a process that ended in order, failed as it said, or was ended by a signal. */
+/**
+ * True for an exit code that fits the actor's `Bye`: 0, any code after `Failed`, or the code of a signal after
+ * `Cancelled`.
+ */
 const isExpected = (farewell: ActorExit, code: number): boolean =>
   code === 0 || farewell._tag === "Failed" || farewell._tag === "Cancelled" && code > 128
 
 const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
 
-/** Joins the reports that came while the actor ended with the failures in its last word. */
+/**
+ * Joins the cleanup failures that the actor reported one by one with those in its `Bye`, without repeating a failure.
+ */
 const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): ReadonlyArray<Boxed> => [
   ...told,
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
-/** The cleanup failures of an actor that its owner had ended, which are raised in the owner. */
+/** Returns the cleanup failures for which the owner fails, because the owner itself has ended the actor. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
 /**
- * True when a monitor has heard the actor's end. A monitor that begins to wait after the actor's end does not count.
+ * True when a monitor has heard the actor's exit. A monitor that comes after the actor's end does not count as having
+ * heard the exit.
  */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
-/** Decides the exit of the actor from all facts that its owner knows of the end. */
+/** Decides the exit of the actor from all facts that the owner knows about the actor's end. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
   const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
   if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }

@@ -1,6 +1,6 @@
 /**
- * Decides why an actor died: of all known facts about its end, the most telling one counts. A pure function decides why
- * an actor died, so that each death has a row in a table of tests.
+ * Decides why an actor died, from all facts that are known about the end of its process. The functions of `PostMortem`
+ * are pure, so that a table of tests can cover every kind of death.
  *
  * @since 0.2.0
  */
@@ -8,19 +8,20 @@ import type { Lost, SpawnStep } from "../errors/ActorError.ts"
 import type { Death, Doing, Hint } from "../errors/Hint.ts"
 import type { Evidence } from "../spawn/Evidence.ts"
 
-/** A dialog that the parent of a dead actor had open with the actor. */
+/** A call of the parent that was open when the called actor died. */
 export interface Asked {
   readonly dialog: number
   readonly endpoint: string
   readonly millis: number
 }
 
-/** The number of calls of a dead actor that its post-mortem keeps. */
+/** The largest number of calls that the post-mortem of a dead actor names. */
 const maxDoing = 16
 
 /**
- * Returns the calls that an actor served when it died. The parent knows which of its own calls are over. Only the
- * actor's record tells of the calls of other actors.
+ * Returns the calls that an actor was serving when it died, from the actor's record and from its parent. The parent of
+ * the dead actor knows which of the parent's own calls were still open. Calls of other actors to the dead actor are
+ * known only from the dead actor's record.
  */
 export const doingOf = (
   calls: Evidence["calls"],
@@ -46,21 +47,22 @@ export const doingOf = (
 export interface Known {
   readonly how: Lost
   readonly evidence: Evidence | undefined
-  /** The type of the uncaught error that the actor could still report. */
+  /** The type of the uncaught error, if the actor could still report the error. */
   readonly failure: string | undefined
   /** The step of the actor's start that failed. */
   readonly step: SpawnStep | undefined
-  /** True when the actor gave up a finalizer itself. */
+  /** True when the actor itself cut off a finalizer that did not end in time. */
   readonly unfinished?: boolean
   /**
-   * The moment at which the owner killed the actor: while the actor's finalizers ran, or before the actor had answered.
+   * The state of the actor when its owner killed it: the actor ran its finalizers, or the actor did not answer the
+   * owner.
    */
   readonly killedIn: "finalizers" | "silence" | undefined
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
 
-/** The fraction of the heap's limit from which on the heap of an aborted process counts as full. */
+/** The fraction of its limit above which the heap of an aborted process counts as full. */
 const fullShare = 0.9
 
 const isFull = ({ heap }: Evidence): boolean => heap !== undefined && heap.used >= heap.limit * fullShare
@@ -70,13 +72,10 @@ const isAbort = (how: Lost): boolean =>
 
 const crashes: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"])
 
-/** The kernel functions in which an idle event loop waits. */
+/** Matches the kernel functions in which an idle event loop waits. */
 const idleIn = /epoll|ep_poll/
 
-/**
- * True for an actor whose process was asleep when it was killed, and either gave no answer or waited in a kernel
- * function outside of its event loop.
- */
+/** True for an actor that was killed while its process waited inside a blocking call and not in its event loop. */
 const isBlocked = ({ evidence, killedIn }: Known): boolean => {
   const state = evidence?.state
   if (state?.is !== "asleep") return false
@@ -102,9 +101,11 @@ export const deathOf = (known: Known): Death | undefined => {
       return killed(known)
     case "Signalled":
     case "Exited":
-      // The end of a process without evidence gives no kind of death, because the end alone does not say why.
+      // Without evidence or a reported error the kind of death is unknown, because an exit code or a signal does not
+      // say why.
       if (evidence === undefined && failure === undefined) return undefined
-      // A signal of the owner may end the process in order, so the reason for the signal counts.
+      // A process may exit in order after a signal of its owner, so the reason for the signal decides the kind of
+      // death.
       if (how._tag === "Exited" && known.killedIn !== undefined) return killed(known)
       if (isAbort(how)) return evidence !== undefined && isFull(evidence) ? "heap" : "abort"
       if (how._tag === "Exited") {

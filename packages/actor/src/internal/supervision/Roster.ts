@@ -1,5 +1,5 @@
 /**
- * The list of a supervisor's children, with the portals to them.
+ * The list of a supervisor's children, with a portal to each child that is an actor.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export interface RosterOptions {
   readonly holdMillis: number
   readonly state: () => Machine.State
   readonly view: (key: string) => Machine.View
-  /** Returns the milliseconds until the next start of a child. */
+  /** Returns the milliseconds until the delay before the next start is over. */
   readonly waitMillis: () => number
 }
 
@@ -45,19 +45,19 @@ export class Roster {
     return this.members.get(key)
   }
 
-  /**
-   * The portals of the supervisor's Services by the keys of the Services; these portals survive restarts.
-   */
+  /** The portals to the supervisor's children by the keys of their Services; these portals survive restarts. */
   get portals(): Context.Context<never> {
     const services = this.all.filter(({ portal }) => portal !== undefined)
     return Context.makeUnsafe(new Map(services.map(({ plan, portal }) => [plan.spec.key, portal])))
   }
 
-  /** Adds a child to the list: makes its portal, and lets other actors ask for the child's actor. */
+  /**
+   * Adds a child to the list, makes the portal to the child, and lets other actors search for the child by its role.
+   */
   enter(plan: ChildPlan): Member {
     const { context, holdMillis, local } = this.options
     const { isService, spec: { key } } = plan
-    // The name of the role contains a uuid, because two supervisors of one actor may have children of one Service.
+    // The name of a role contains a uuid, because two supervisors in one actor may have children of the same Service.
     const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis: wireMillis(holdMillis) }
     const target = this.target(key, () => member)
     const member: Member = {
@@ -86,7 +86,7 @@ export class Roster {
 
   private target(key: string, member: () => Member): LastingPortal.Target {
     const { holdMillis, state, view, waitMillis } = this.options
-    // A child that has left the list is gone, even if another child has its name now.
+    // A child that has left the supervisor's list counts as gone, even if a new child has the same name.
     const isListed = () => this.members.get(key) === member()
     return {
       name: key,

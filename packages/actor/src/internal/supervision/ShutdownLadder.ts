@@ -1,5 +1,5 @@
 /**
- * The shutdown ladder: how an owner ends an actor, rung by rung, as a pure table.
+ * The machine of the shutdown ladder: how an owner ends an actor, rung by rung.
  *
  *   Running --end--> Asked --ack--> Finalizing --bye--> Leaving --exit--> Gone
  *     |                |               |                   |
@@ -19,11 +19,12 @@
  * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
  * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
- * The exit of the process ends the climb of the ladder on any rung. A discarded actor may say Ready while the signal is
- * on its way. A discarded actor that is ready has finalizers, so it is asked to end. No step of the ladder leads to a
- * lower rung. An actor that said Bye has nothing left to finalize, so it is killed without SIGTERM. No climb of the
- * ladder takes longer than its three bounds together. The operating system reaps a killed process. The bound of the
- * last rung exists for a spawner that never reports the end of a process.
+ * On any rung, the exit of the actor's process ends the climb of the shutdown ladder. A discarded actor may say `Ready`
+ * while the SIGTERM is on its way. A discarded actor that has said `Ready` may have finalizers, so it is asked to end.
+ * An actor never goes back to a lower rung of the ladder. An actor that has said `Bye` but does not exit is killed
+ * without a SIGTERM, because all its finalizers have run. A climb of the ladder takes at most as long as the bounds of
+ * its rungs together. A killed process is soon reaped by the operating system. The rung `Killed` has a bound only
+ * because a spawner may fail to report the end of a process.
  *
  * @since 0.1.0
  */
@@ -43,13 +44,13 @@ export type Rung =
 export type Input =
   /** The owner wants the actor to end. */
   | "end"
-  /** The owner gives up the actor's start; an actor that is not ready cannot be asked to end. */
+  /** The owner gives up the start of an actor that is not ready, and that therefore cannot be asked to end. */
   | "discard"
-  /** The actor has said Ready to its owner. */
+  /** The actor has said `Ready` to its owner. */
   | "ready"
-  /** The actor was told from outside to end, and asks its owner to end it. */
+  /** The actor got a signal from outside, and asks its owner to end it. */
   | "leave"
-  /** The actor's connection is lost while its process may still live, so that it cannot be asked to end. */
+  /** The connection to the actor is lost, so the actor cannot be asked to end, although its process may still live. */
   | "lost"
   | "ack"
   | "bye"
@@ -59,14 +60,13 @@ export type Input =
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
 /**
- * The milliseconds that an owner has to end an actor that asks to leave, in the order in which the owner ends its
+ * The milliseconds that an actor which asks to leave waits for its turn in the order in which its owner ends its
  * actors.
  */
 export const leaveGraceMillis = 1_000
 
 /**
- * The milliseconds from a SIGKILL until the spawner must have reported the exit, which are far more than any system
- * needs.
+ * The milliseconds after a SIGKILL within which a spawner must report the exit; this is far more than any system needs.
  */
 export const reapBoundMillis = 30_000
 
@@ -93,13 +93,13 @@ const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/**
- * Closes the actor's connection, so that a later use of the actor's portal fails with the given reason and not with
- * `ActorLost`.
- */
+/** After the `Bye` of an actor that its owner has ended, the connection is closed and the actor has time to exit. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
-/** The step for an actor that ended by itself, from which this side still reads all that the actor has sent. */
+/**
+ * After the `Bye` of an actor that ends by itself, the connection stays open, so that the owner reads all that the
+ * actor has sent.
+ */
 const tookLeave: Step = ["Leaving", [wait("terminate")]]
 
 export const step = (rung: Rung, input: Input): Step => {

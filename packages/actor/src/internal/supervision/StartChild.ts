@@ -1,5 +1,5 @@
 /**
- * Starts an actor: claims its name, waits for a free place among the starting actors, starts its process, and waits
+ * Starts an actor: claims its name, waits until few enough other actors are starting, starts its process, and waits
  * until the actor is ready. An actor that does not become ready is ended and reaped before its start fails.
  *
  * @since 0.1.0
@@ -30,11 +30,11 @@ const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.mi
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Starts an actor and waits until it is ready. A starting actor has its owner from the moment its process exists. If
- * the start fails or is interrupted, the actor is reaped before the start returns.
+ * Starts an actor and waits until it is ready. A starting actor has an owner from the moment at which its process
+ * exists. If the start fails or is interrupted, the actor is reaped before the start returns.
  *
- * The start of an actor runs inside the caller's uninterruptible region and waits with the caller's `restore`. No
- * interruption can lose the actor after it is ready and before its owner has it.
+ * `start` runs inside an uninterruptible region of its caller, and only its waits (with `restore`) can be interrupted.
+ * No interruption can lose an actor between the moment at which it is ready and the moment at which its owner has it.
  */
 export const start = (
   local: LocalActor,
@@ -66,12 +66,12 @@ const startIn = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // The key of the Service is converted to a string, because a JavaScript program or a bundler may have left it
-      // out. A request without a module would start an actor without its Service.
+      // The module of the Service is converted to a string, because a JavaScript program or a bundler may have left it
+      // out. A request without the module of its Service would start an actor that runs no Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
-    // Claims the name before the process starts, so that of two actors that want a unique name only one starts.
+    // The name is claimed before the process starts, so that of two actors with one unique name only one is started.
     const claimed = Effect.tapError(
       restore(reach.directory.claim(entry)),
       (error) => Effect.sync(() => local.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
@@ -92,9 +92,9 @@ const startIn = (
         Effect.sync(() => {
           turn.end()
           local.starting.delete(waiting)
-          // An interrupted claim may still have reached the registrar, so the registrar is told that the actor is gone.
-          // An interrupted start does not wait until the registrar has answered, because later messages of this actor
-          // to the registrar arrive after this report.
+          // A failed or interrupted claim of a name may have reached the registrar, so the registrar is told that the
+          // actor is gone. An interrupted start does not wait for the registrar's answer, because the registrar gets
+          // this report before later messages of this actor.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) => {
@@ -108,9 +108,10 @@ const startIn = (
   })
 
 /**
- * Takes a place among the actors that start at the same time. Too many starting processes would slow each other down
- * until no process is ready in time. A starting actor that makes a request gives its place to the next start, because
- * this request may wait for an actor that has not started yet.
+ * The permit that a child needs to start; the number of permits bounds how many children of an actor start at the same
+ * time. Too many processes that start at the same time would slow each other down until none is ready in time. A
+ * starting actor that calls its parent gives its permit back, because the call may wait for another actor that has yet
+ * to start.
  */
 class Turn {
   private readonly starts: Semaphore.Semaphore
@@ -181,7 +182,7 @@ const started = (
     ready: (channel) => child.attachChannel(channel, spec.relays),
     failure: (payload) => child.reportOf(payload)
   })
-  // Registers the actor under its name from the moment it serves.
+  // A ready actor is listed in the registry under its name.
   const ready = Effect.tap(
     booting,
     () => spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
@@ -198,7 +199,10 @@ const started = (
   })
 }
 
-/** Ends the actor of a failed or interrupted start: in order if it has become ready, otherwise by a signal. */
+/**
+ * Ends the actor of a failed or interrupted start. An actor that has become ready is asked to end; any other actor gets
+ * a signal.
+ */
 const abandon = (
   local: LocalActor,
   name: string,
@@ -211,8 +215,8 @@ const abandon = (
 }
 
 /**
- * The failure of a start and the output of the actor arrive on different pipes, so the actor's last lines may be read
- * after its failure.
+ * Adds the last lines of the actor's stderr to the failure of its start, because these lines may arrive later than the
+ * failure.
  */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {

@@ -1,5 +1,5 @@
 /**
- * The actor that an owner wants to start, and its entry in the registry before it has a process.
+ * The description of an actor that is to be started, and the actor's entry in the registry before its process exists.
  *
  * @since 0.1.0
  */
@@ -15,22 +15,27 @@ export interface StartSpec {
   readonly name: string
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   readonly options: SpawnOptions
-  /** The Service that the actor will run, and the routes of its calls to the Services that it uses. */
+  /** The Service that the actor will run; `relays` holds the routes of the actor's calls to relayed Services. */
   readonly service?: ServiceSpec | undefined
-  /** The endpoints that a Service serves. An actor without a Service serves its definitions instead. */
+  /**
+   * The names of the endpoints that the actor's Service serves. An actor without a Service serves the endpoints of its
+   * `definitions`.
+   */
   readonly endpoints?: ReadonlyArray<string> | undefined
   /** True when no other actor of the tree may have the actor's name. */
   readonly unique?: boolean | undefined
-  /** The trees that can see the actor, if the start names these trees. */
+  /** The trees that can see the actor, if the caller of the start has named them. */
   readonly listed?: Listing | undefined
-  /** The actor's role, which a successor will play after it. */
+  /** The role that the actor plays under its supervisor, and that a successor will play after the actor. */
   readonly role?: Role | undefined
-  /** True when the actor is listed when it takes over the role, and not when it is ready. */
+  /**
+   * True for an actor that starts behind another actor, and that the registry lists only when it takes over the role.
+   */
   readonly isBehind?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
-/** Makes the registry entry of a new child of this actor, whose pid is not known yet. */
+/** Makes the registry entry of a child that this actor is about to start, so the entry has no pid yet. */
 export const entryOf = (
   local: LocalActor,
   uuid: string,
@@ -47,8 +52,8 @@ export const entryOf = (
 })
 
 /**
- * The largest number of characters that the name of an actor may have. Names have a limit because they are part of
- * command lines, and of every message about the actor.
+ * The largest number of characters that the name of an actor may have. The length of an actor's name is limited because
+ * the name is part of command lines and of every text about the actor.
  */
 const maxNameChars = 1024
 

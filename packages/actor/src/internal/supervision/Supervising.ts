@@ -1,6 +1,7 @@
 /**
- * A running supervisor, which carries out the actions that `SupervisorMachine` decides. Each incarnation of a child has
- * a Scope of its own. The portals that a supervisor has handed out read the state of the machine.
+ * `Supervising` is a running supervisor, which carries out the actions that the machine `SupervisorMachine` decides.
+ * Each incarnation of a child has a Scope of its own. A supervisor's portals to its children read from the state of the
+ * machine whether calls pass, wait or fail.
  *
  * @since 0.1.0
  */
@@ -36,13 +37,13 @@ export interface SupervisingOptions {
   readonly context: Context.Context<never>
   readonly policy: Machine.Policy
   readonly backoff: Schedule.Schedule<unknown, ActorExit>
-  /** The delays before the start of a new standby after a standby has ended. Default: `backoff`. */
+  /** The schedule of delays before a new standby starts, after a standby has ended. Default: `backoff`. */
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
   /**
-   * The reason that the children's actors get when the supervisor is closed. The default reason for the end of the
-   * children's actors is the end of their Layer.
+   * The text that the children get as the reason of their end when the supervisor is closed. By default `closingReason`
+   * says that the Layer of the supervisor has closed.
    */
   readonly closingReason?: string | undefined
 }
@@ -52,8 +53,8 @@ type ByHand = (what: "restart" | "stop" | "start") => Effect.Effect<void, ActorE
 const operators = new WeakMap<object, ByHand>()
 
 /**
- * Returns the operations by hand (restart, stop, start) for the child behind a portal; `undefined` if no supervisor of
- * this process has the child.
+ * Returns the function to restart, stop or start the child behind a portal; `undefined` if no supervisor of this
+ * process has the child.
  */
 export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
 
@@ -71,7 +72,7 @@ export class Supervising {
   private state: Machine.State
   private readonly options: SupervisingOptions
   private readonly roster: Roster
-  /** Callbacks that are called after every step of the supervisor. */
+  /** The callbacks that are called after every change of the supervisor's state. */
   private readonly lookers = new Set<() => void>()
   private views: ReadonlyMap<string, Machine.View>
   private readonly clock: Clock.Clock
@@ -83,7 +84,7 @@ export class Supervising {
   private waiting: Fiber.Fiber<boolean> | undefined
   private readonly rolls = new Map<number, (exit: Exit.Exit<void, RollFailed>) => void>()
   private rollCount = 0
-  /** The cleanups that failed while the supervisor ended its children. */
+  /** The failures of children's cleanups, if the supervisor itself has ended these children. */
   private readonly unclean: Array<Exit.Exit<never, unknown>> = []
 
   constructor(options: SupervisingOptions) {
@@ -102,8 +103,8 @@ export class Supervising {
   }
 
   /**
-   * Starts all children of the supervisor. The start of the children ends when all of them are up for the first time,
-   * or fails with the failure of one child.
+   * Starts all children of the supervisor. `begin` succeeds when all children are up for the first time, and fails if
+   * one child fails to start.
    */
   readonly begin: Effect.Effect<void, unknown> = Effect.suspend(() => {
     this.options.local.supervisors.add(this)
@@ -111,13 +112,10 @@ export class Supervising {
     return Deferred.await(this.booted)
   })
 
-  /** Waits until all children of the supervisor are gone, and returns why the supervisor ended. */
+  /** Waits until the supervisor and all its children have ended, and returns why the supervisor ended. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
-  /**
-   * Stops all children of the supervisor in reverse order. If the cleanup of a child failed, closing the supervisor
-   * fails as a failed finalizer does.
-   */
+  /** Stops all children of the supervisor in reverse order. `close` dies if the cleanup of a child has failed. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
@@ -127,9 +125,7 @@ export class Supervising {
     })
   })
 
-  /**
-   * The portals of the supervisor's Services by the keys of the Services; these portals survive restarts.
-   */
+  /** The portals to the supervisor's children by the keys of their Services; these portals survive restarts. */
   get context(): Context.Context<never> {
     return this.options.policy.dynamic ? Context.empty() : this.roster.portals
   }
@@ -172,9 +168,9 @@ export class Supervising {
   }
 
   /**
-   * The state and the players of the roles change before any action is carried out, so that portals already wait or
-   * pass calls. An action of the supervisor may cause another step. The actions of a step that an action causes are
-   * carried out after those of the present step.
+   * The supervisor takes its new state before it carries out the actions, so that portals let calls wait or pass at
+   * once. An action of the supervisor may cause another input of the machine. The actions of an input that an action
+   * has caused are carried out after all actions of the present input.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -192,7 +188,7 @@ export class Supervising {
     Members.wake(this.lookers)
   }
 
-  /** Carries out the waiting actions; the action that is being carried out stays at the front until it is done. */
+  /** Carries out the actions in `todo`; the action that is being carried out stays at the front until it is done. */
   private executeAll(): void {
     for (let action = this.todo[0]; action !== undefined; action = this.todo[0]) {
       try {
@@ -250,8 +246,8 @@ export class Supervising {
   }
 
   /**
-   * Runs work of the supervisor in a fiber. The end of work in a fiber is a new input, and never part of the present
-   * step.
+   * Runs an effect of the supervisor in a fiber of its own. A forked effect reports its result as a new input of the
+   * machine.
    */
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
@@ -264,8 +260,8 @@ export class Supervising {
   // ---- dynamic children -----------------------------------------------------------------------------------------------
 
   /**
-   * Adds a child to the supervisor, and starts the child. A failed first start fails the addition, and the child does
-   * not exist.
+   * Adds a child to a dynamic supervisor, and starts the child. If the first start of the added child fails, `add`
+   * fails too, and the supervisor does not keep the child.
    */
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
@@ -282,7 +278,7 @@ export class Supervising {
     })
   }
 
-  /** Ends one child for good, and waits until all incarnations of the child are gone. */
+  /** Ends one child of a dynamic supervisor for good, and waits until all incarnations of the child are gone. */
   removed(key: string, only?: Member): Effect.Effect<void> {
     return Effect.callback((resume) => {
       const member = this.roster.get(key)
@@ -307,7 +303,10 @@ export class Supervising {
     return member
   }
 
-  /** Removes a child from the supervisor's list. The name of the child is free before any monitor learns of its end. */
+  /**
+   * Removes a child from the supervisor's list. The name of a removed child is free before any monitor learns of the
+   * child's end.
+   */
   private remove(key: string, answer: Exit.Exit<never, unknown>): void {
     const member = this.roster.get(key)!
     this.roster.leave(member)
@@ -317,7 +316,10 @@ export class Supervising {
 
   // ---- stops and restarts by hand -----------------------------------------------------------------------------------
 
-  /** Waits until an operation by hand is done, or has become impossible. */
+  /**
+   * Waits until a child that a user has restarted, stopped or started has reached that state, or can no longer reach
+   * it.
+   */
   private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {
     return Effect.callback((resume) => {
       const find = () =>
@@ -380,7 +382,7 @@ export class Supervising {
     of: { readonly child: string; readonly incarnation: number },
     { cause }: Exit.Failure<Incarnation, unknown>
   ): void {
-    // The fiber that stops an incarnation also cleans up after its interrupted start.
+    // When the start of an incarnation is interrupted by a stop, the fiber of the stop also cleans up after the start.
     if (Machine.isStopping(this.state, of.child, of.incarnation)) return
     const exit = exitOfCause(this.options.local, of.child, Exit.failCause(cause))
     this.end(member, running).addObserver(() => {
@@ -434,7 +436,9 @@ export class Supervising {
 
   // ---- rolls and standbys -------------------------------------------------------------------------------------------
 
-  /** Replaces the actors of the given children, and waits until the replaced actors are gone. */
+  /**
+   * Runs a rolling restart: replaces the actors of the given children, and waits until the replaced actors are gone.
+   */
   roll(children: ReadonlyArray<string>, atOnce: number, drainMillis: number): Effect.Effect<void, RollFailed> {
     return Effect.callback((resume) => {
       const id = ++this.rollCount
@@ -449,7 +453,7 @@ export class Supervising {
     })
   }
 
-  /** The keys of all children that are actors, dynamic children included. */
+  /** The keys of all children of the supervisor that are actors. */
   get services(): ReadonlyArray<string> {
     return Array.from(this.roster.portals.mapUnsafe.keys())
   }
@@ -463,7 +467,10 @@ export class Supervising {
     })
   }
 
-  /** A standby whose `warm` failed is useless, unless the actor in front of it has ended. */
+  /**
+   * Runs the effect `warm` of a child for a ready standby. If `warm` fails while the active actor lives, the standby
+   * counts as dead.
+   */
   private follow({ child, incarnation }: Extract<Machine.Action, { readonly _tag: "TellStandbyReady" }>): void {
     const member = this.roster.get(child)!
     const { warm } = member.plan

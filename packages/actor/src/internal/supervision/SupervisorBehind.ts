@@ -1,9 +1,10 @@
 /**
- * Incarnations beside the incarnation that plays a role: standbys, the replacements of rolls, and retired incarnations.
+ * The rules of a supervisor for incarnations that do not play their child's role: standbys, replacements of a roll, and
+ * retired incarnations.
  *
- * A takeover follows from the state alone: an incarnation is ready behind another incarnation, and the incarnation in
- * front has died or must be replaced by a roll. The machine of a supervisor needs no special rules for a death during a
- * roll, a roll during a restart, or a standby that is still starting.
+ * A standby or replacement that is ready takes over when the incarnation in front of it has died, or when a roll
+ * replaces that incarnation. Takeovers are derived from the state alone, so a death during a roll or a roll during a
+ * restart needs no special rule.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ const childOf = ({ children }: State, key: string): Child | undefined => childre
 // ---- rolls ----------------------------------------------------------------------------------------------------------
 
 /**
- * True when the roll has no actor of this child to replace: the child's actors are newer, or the child has ended for
+ * True when a roll need not replace any incarnation of a child: all are newer than the roll, or the child has ended for
  * good.
  */
 const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number]): boolean => {
@@ -39,7 +40,9 @@ const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number])
     isLive(child) && isNewer(child, upTo)
 }
 
-/** The roll that is replacing a child now, with the number of the newest incarnation that must be replaced. */
+/**
+ * Returns the roll that is replacing a child now, with the number of the newest incarnation that the roll must replace.
+ */
 const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readonly upTo: number } | undefined => {
   for (const roll of rolls) {
     const target = roll.targets.slice(0, roll.atOnce).find(({ child }) => child === key)
@@ -48,7 +51,9 @@ const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readon
   return undefined
 }
 
-/** The roll that still has to replace the incarnation that plays this child's role. */
+/**
+ * Returns the roll that must replace the incarnation which plays the child's role now; `undefined` if there is none.
+ */
 const replacing = (state: State, { incarnation, key }: Child) => {
   const rolling = rollingOf(state, key)
   return rolling !== undefined && incarnation <= rolling.upTo ? rolling : undefined
@@ -80,8 +85,8 @@ export const leaveRoll = (state: State, id: number): State => ({
 })
 
 /**
- * Records the failure of a replacement. A roll with a failed replacement begins no further child, and ends when the
- * children that it has begun are replaced.
+ * Records in a roll that a replacement has failed to start. After a failed replacement a roll begins with no further
+ * child, and ends when the children that it has begun with are replaced.
  */
 const withFailure = (roll: Roll, failed: NonNullable<Roll["failed"]>): Roll => ({
   ...roll,
@@ -163,8 +168,8 @@ const failRoll = (state: State, child: Child, { exit }: Extract<Input, { readonl
 }
 
 /**
- * The end of a standby does not count as a death of the child: the incarnation in front of it continues, and the next
- * standby starts after a delay.
+ * The end of a standby is no death of its child, because the active incarnation continues. After the end of a standby
+ * and a delay, the next standby starts.
  */
 const setBack = (
   { intensity }: Policy,
@@ -202,7 +207,8 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // The end of a draining actor is no death of its child, because another incarnation already plays the child's role.
+    // The end of a draining incarnation is no death of its child, because another incarnation already plays the child's
+    // role.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {
@@ -217,7 +223,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
 
 // ---- actions that follow from the state -----------------------------------------------------------------------------
 
-/** Lets ready incarnations take over when the incarnation in front has died, or must be replaced. */
+/** Lets a ready standby or replacement take over when the incarnation in front has died, or a roll must replace it. */
 export const settleTakeovers = (state: State): Step => {
   if (isOver(state)) return [state, []]
   let settled = state
@@ -230,7 +236,7 @@ export const settleTakeovers = (state: State): Step => {
     if (live && (rolling === undefined || behind.incarnation <= rolling.upTo)) continue
     const drainMillis = live ? rolling!.roll.drainMillis : undefined
     actions.push({ _tag: "TakeOver", child: key, incarnation: behind.incarnation, from: incarnation, drainMillis })
-    // An incarnation that has died still holds resources, which `Stop` releases.
+    // The action `Stop` also releases the resources of an incarnation that has already died.
     if (status === "Up" && !live) actions.push({ _tag: "Stop", child: key, incarnation })
     settled = update(settled, [key], () => ({
       status: "Up",
@@ -245,10 +251,7 @@ export const settleTakeovers = (state: State): Step => {
   return [settled, actions]
 }
 
-/**
- * True when the incarnation behind the role's player must end although its child stays: it has died, is not needed, or
- * is too old for a roll.
- */
+/** True when a standby or replacement must end because it has died, is no longer needed, or is too old for a roll. */
 const isBehindLeaving = (state: State, child: Child): boolean => {
   const { behind, goal, key, standby } = child
   if (behind === undefined) return false
@@ -257,7 +260,7 @@ const isBehindLeaving = (state: State, child: Child): boolean => {
     rolling !== undefined && behind.incarnation <= rolling.upTo
 }
 
-/** True for a child with incarnations that must end before other children may end or start. */
+/** True while incarnations of a child must end before another child may end or start. */
 export const isLeaving = (state: State) => (child: Child): boolean => {
   const { goal, retired, stale, status } = child
   const ends = goal !== "Up" || isOver(state)
@@ -266,8 +269,8 @@ export const isLeaving = (state: State) => (child: Child): boolean => {
 }
 
 /**
- * Stops the incarnation behind the role's player when it must end although its child stays. A standby or a replacement
- * is stopped at once, because it has no callers.
+ * Stops standbys and replacements that must end although their child continues. A standby or a replacement is stopped
+ * at once, because it has no callers.
  */
 export const settleBehindStops = (state: State): Step => {
   if (isOver(state)) return [state, []]
@@ -279,7 +282,8 @@ export const settleBehindStops = (state: State): Step => {
 }
 
 /**
- * Stops all incarnations of an ending child at the same time. A draining incarnation ends together with its child.
+ * Stops all incarnations of a child that is ending at the same time. An incarnation that is draining is stopped when
+ * its child ends.
  */
 export const stopAll = (state: State, child: Child): Step => {
   const { behind, goal, incarnation, key, retired, status } = child
@@ -306,7 +310,7 @@ const stops = (child: string, incarnations: ReadonlyArray<number>): ReadonlyArra
   incarnations.map((incarnation) => ({ _tag: "Stop", child, incarnation }))
 
 /**
- * When a child ends because of another child, its standbys and draining incarnations end as well, because they use the
+ * Ends the standby and the draining incarnations of children that end because of another child, because they use the
  * same Services.
  */
 export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
@@ -322,18 +326,16 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   ]
 }
 
-/** True when another incarnation of the child may start behind the incarnation that plays the role. */
+/** True when a standby or replacement of the child may start now. */
 const hasPlaceBehind = (child: Child): boolean =>
   child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
 
-/**
- * True when another incarnation must start behind the player of a role: as the replacement of a roll, or as a standby.
- */
+/** True when a replacement (for a roll) or a standby of the child must start now. */
 export const isWanted = (state: State, child: Child): boolean =>
   state.phase._tag === "Running" && hasPlaceBehind(child) &&
   (replacing(state, child) !== undefined || child.standby && (child.setback?.wait ?? "Over") === "Over")
 
-/** Starts standbys and the replacements of rolls, each behind an incarnation that serves. */
+/** Starts the standbys and replacements that are needed, each behind an active incarnation of its child. */
 export const settleBehinds = (state: State): Step => {
   if (state.phase._tag !== "Running") return [state, []]
   let settled = state

@@ -1,5 +1,5 @@
 /**
- * Makes the results of the end of a supervisor or a child for its callers and users.
+ * Makes the errors and texts by which callers and users learn why a supervisor or a child of it has ended.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ export const gaveUpOf = ({ child, deaths, reason }: Machine.GivenUp, { intensity
   return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits, reason }))
 }
 
-/** Makes the failure of a supervisor whose children were never all up. */
+/** Makes the failure of a supervisor that ended before all its children were up for the first time. */
 export const bootFailureOf = (why: Machine.Why): Exit.Exit<never, unknown> => {
   switch (why._tag) {
     case "NotStarted":
@@ -53,7 +53,10 @@ export const rollExitOf = (
   return Exit.fail(withoutStack(() => new RollFailed({ child, why, error, replaced })))
 }
 
-/** Turns the Exit of a plain Layer into an ActorExit: its first reason, with other failures as its cleanup. */
+/**
+ * Converts the Exit of a child that is a plain Layer to an `ActorExit`: the first failure, and all other failures as
+ * its cleanup.
+ */
 export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<void, unknown>): ActorExit => {
   if (Exit.isSuccess(exit)) return { _tag: "Returned", cleanup: [] }
   const [error = new Error("interrupted"), ...others] = exit.cause.reasons.flatMap((reason) =>
@@ -67,7 +70,7 @@ export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<vo
   return { _tag: "Failed", error: boxed, cleanup }
 }
 
-/** Returns the reason with which the supervisor ends an incarnation. */
+/** Returns the text that an incarnation gets as the reason when its supervisor ends it. */
 export const reasonOf = (
   { children, phase }: Machine.State,
   key: string,
@@ -90,8 +93,8 @@ export const reasonOf = (
 }
 
 /**
- * Describes, for a call whose wait for a child has reached its bound, the reason for the wait and what the user can do
- * next.
+ * Returns a text for a call that has waited too long for a restarted child: what the supervisor is doing about the
+ * child.
  */
 export const progressOf = (
   { backoff, children }: Machine.State,
@@ -110,7 +113,7 @@ export const progressOf = (
   return `${supervisor} is starting it again: ${next}`
 }
 
-/** Returns why a child begins no more calls. */
+/** Returns the text that says why a child begins no more calls. */
 export const goneReasonOf = ({ phase }: Machine.State, policy: Machine.Policy, supervisor: string): string => {
   if (phase._tag !== "Closing" && phase._tag !== "Closed") return "it has ended for good"
   return phase.why._tag === "GaveUp"

@@ -1,6 +1,6 @@
 /**
- * The state of a supervisor, as one value that one pure step changes. A step of the supervisor only marks children: at
- * a death it marks the incarnations of all children that the strategy names as stale. The function `settle` then
+ * The machine of a supervisor: one value is its state, and the pure function `step` changes it. At the death of a
+ * child, `step` only marks the incarnations of all children that must restart as stale. The function `settle` then
  * derives the next actions from the marked state.
  *
  *   stale or unwanted, and there  -> stopped, in reverse order, one after the other
@@ -9,9 +9,8 @@
  *   wanted behind, and not there  -> started, as soon as the one in front serves
  *   ready behind a dead one       -> takes its role over
  *
- * A death during a restart, the death of a child that is being stopped, a failed start, a roll, and a close in between
- * need no rules of their own. The only table of the supervisor is in `decide`: the meaning of an exit for a child of
- * each restart type.
+ * `settle` looks only at the state, so a death in the middle of a restart or a roll needs no rule of its own. The
+ * function `decide` is a table: it says for each restart type which exits lead to a restart.
  *
  * @since 0.1.0
  */
@@ -52,8 +51,8 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
 /**
- * Stops or restarts a child by hand. A stop or restart by hand counts as no death, and waits for no backoff. A
- * supervisor that is ending ignores operations by hand.
+ * Restarts, stops or starts a child at the request of a user. A restart at the request of a user counts as no death,
+ * and has no delay. A supervisor that is ending ignores a user's request to restart, stop or start a child.
  */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
   // A child that is leaving the supervisor's list cannot be started again.
@@ -64,7 +63,8 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
     const wanted = update(state, [key], () => ({ goal: "Up" }))
     return goingWith(wanted, goingFor(policy.strategy, children, key), key, key)
   }
-  // The users of the child cannot continue without the child, whatever the strategy is.
+  // Children that use a stopped child are stopped too, whatever the strategy is, because they cannot continue without
+  // it.
   const users = affectedBy("dependants", children, key)
   const asked = what === "stop"
     ? update(state, users, ({ goal, status }) => ({ stale: status !== "Down", goal: goal === "Up" ? "Stopped" : goal }))
@@ -76,15 +76,16 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
   return [asked, []]
 }
 
-/** Ends a delay for which no start waits any more, because a standby has taken over. */
+/** Ends the delay before a start when no start waits for it any more, because a standby has taken over. */
 const withoutIdleWait = (state: State): State =>
   state.backoff === "Due" && state.children.every((child) => isLive(child) || child.goal !== "Up")
     ? { ...state, backoff: "Over" }
     : state
 
 /**
- * Makes children restart because of another child, except for temporary children. The incarnation behind the player of
- * the child `first` takes over its role. The incarnations behind all other children end with their children.
+ * Marks children that must restart, or end if they are temporary, because of the child `first`. The standby of the
+ * child `first` stays, and takes over the role. The standbys of all other marked children end together with their
+ * children.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -120,7 +121,8 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // All other incarnations of the child are retired or gone, and their later reports have no effect.
+  // A report of an incarnation that neither plays the role nor stands by comes from a retired incarnation, or is
+  // ignored.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -128,7 +130,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
 
 type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
 
-/** Handles a report of the incarnation that plays the role. */
+/** Handles a report of the incarnation that plays its child's role. */
 const playerTold = (policy: Policy, state: State, child: Child, input: Told): Step => {
   switch (input._tag) {
     case "Up": {
@@ -149,8 +151,8 @@ const playerTold = (policy: Policy, state: State, child: Child, input: Told): St
     case "StartFailed":
       return child.status === "Starting" ? startFailed(policy, state, child, input) : [state, []]
     case "Died":
-      // A stale incarnation ends because of another child, or its death has been counted already. The end of an
-      // incarnation that is being stopped is no death.
+      // The death of a stale incarnation does not count: it ends because of another child, or its death has already
+      // been counted. The end of an incarnation that its supervisor is stopping is no death.
       return isLive(child) && !isOver(state) ? died(policy, state, child, input) : [state, []]
     case "Drained":
       return [state, []]
@@ -164,8 +166,8 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // The child was meant to be stopped, or fails because a child that it uses has failed. When a used child has failed,
-  // only the end of that child counts, and its report is about to come.
+  // A failed start does not count if the child was to be stopped anyway, or if a child that it uses has failed. When a
+  // used child has failed, only the death of that used child counts; the report of this death is about to come.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
@@ -175,7 +177,7 @@ const startFailed = (
   ]
 }
 
-/** Handles the end of a child that was meant to be up, or its failed restart. */
+/** Handles the death of a child that should be up, or the failure of its restart. */
 const died = (
   policy: Policy,
   state: State,
@@ -187,8 +189,8 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // A child that uses the dead child waits for its own start. The dead child is started again at once, and its end
-    // counts as a death.
+    // Another child, which uses the dead child, is waiting to be started. A dead child that another child waits for is
+    // started again, and its end counts as a death.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -205,10 +207,7 @@ const died = (
   ]
 }
 
-/**
- * True when a child that must come up uses the given child, directly or through others that must come up together with
- * the given child.
- */
+/** True when another child that waits to be started uses the given child, directly or through further children. */
 const isAwaited = ({ children }: State, key: string): boolean => {
   const users = affectedBy("dependants", children, key)
   return children.some((child) =>
@@ -216,15 +215,13 @@ const isAwaited = ({ children }: State, key: string): boolean => {
   )
 }
 
-/** Drops the exits of older deaths, to make room for the exit of a further death. */
+/** Drops the exit of the oldest death that still has one, if a further exit would exceed `maxExits`. */
 const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   const oldest = deaths.length - maxExits
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/**
- * Makes the supervisor give up: all its children stop, and the deaths within the time of the intensity are the reason.
- */
+/** Makes the supervisor give up: all its children are stopped, and the error names the deaths that led to this. */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -234,10 +231,13 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // A takeover may have left a delay of the supervisor for which no start waits.
+    // After a takeover by a standby, a delay may still be due although no start waits for it.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
-/** Marks a child as ended for good. If the child is significant, the supervisor may end together with the child. */
+/**
+ * Marks a child as ended for good. If the ended child is significant, the supervisor ends too, as far as `autoShutdown`
+ * says so.
+ */
 const drop = (policy: Policy, state: State, { key, significant }: Child): State => {
   const dropped = update(state, [key], () => ({ goal: policy.dynamic ? "Removed" : "Ended" }))
   const all = dropped.children.every((child) => !child.significant || child.goal !== "Up")
@@ -284,7 +284,7 @@ const settleRemovals = (state: State): Step => {
 
 const settleStops = (policy: Policy, state: State): Step => {
   const leaving = state.children.filter(Behind.isLeaving(state)).reverse()
-  // Children stop one after the other: the users of a child have ended before the child begins to end.
+  // Children stop one after the other: a child begins to end only when all children that use it have ended.
   const next = policy.dynamic ? leaving : leaving.slice(0, 1)
   let stopped = state
   const actions: Array<Action> = []
@@ -311,8 +311,8 @@ const settleStarts = (policy: Policy, state: State): Step => {
   if (isOver(state)) return [state, []]
   const revived = withRevived(state)
   const { children } = revived
-  // A standby that is starting behind the dead incarnation is ready earlier than a new start, and takes over as soon as
-  // it is ready.
+  // A dead child whose standby is still starting needs no other start, because the standby takes over as soon as it is
+  // ready.
   const down = children.filter(({ behind, goal, status }) => goal === "Up" && status === "Down" && !isUsable(behind))
   if (down.length === 0 || !policy.dynamic && children.some(Behind.isLeaving(revived))) return [revived, []]
   const { backoff, deaths, isFresh } = revived
@@ -326,7 +326,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
       children.some((child) => child.key === used && child.status === "Down" && isUsable(child.behind))
     )
   )
-  // The next start is that of the first child in order that is down, must come up, and uses only children that are up.
+  // The next child to start is the first child in order that should be up, is down, and uses only children that are up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
   const starting = update(revived, keys, ({ started }) => ({
@@ -347,7 +347,10 @@ const settleStarts = (policy: Policy, state: State): Step => {
 
 const isStarting = ({ children }: State): boolean => children.some(({ status }) => status === "Starting")
 
-/** Marks a child that ended for good, or was stopped by hand, as wanted again if a child that uses it must start. */
+/**
+ * If a child must start, the children that it uses start too, even if they had ended for good or a user had stopped
+ * them.
+ */
 const withRevived = (state: State): State => {
   const starting = state.children.filter((child) =>
     child.goal === "Up" && child.status === "Down" || Behind.isWanted(state, child)

@@ -1,5 +1,5 @@
 /**
- * The events and metrics that the steps of a supervisor cause.
+ * The events and metrics that follow from the actions of a supervisor.
  *
  * @since 0.1.0
  */
@@ -28,8 +28,8 @@ export interface News {
 }
 
 /**
- * Returns the event that an action causes; `undefined` for an action without an event. `deaths` is the number of deaths
- * within the time of the supervisor's intensity.
+ * Returns the event about an action of a supervisor; `undefined` for an action without an event. `deaths` is the number
+ * of recent deaths that count towards the supervisor's intensity.
  */
 export const newsOf = (
   action: Action,

@@ -1,14 +1,14 @@
 /**
- * The policy of a supervisor, and the decisions that follow from the policy alone: the order of children, the children
- * that restart after a death, and the meaning of an exit for each restart type.
+ * The policy of a supervisor, and pure functions that apply it: the order of children, which children restart, and
+ * after which exits.
  *
  * @since 0.1.0
  */
 import type { ActorExit } from "../errors/ActorExit.ts"
 
 /**
- * The exits of a child that lead to a restart: all exits (`permanent`), all except a return and a cancel (`transient`),
- * or none (`temporary`).
+ * The restart type of a child: restart after every exit (`permanent`), only after a failure or a loss (`transient`), or
+ * never (`temporary`).
  *
  * @category models
  * @since 0.1.0
@@ -16,8 +16,8 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 export type Restart = "permanent" | "transient" | "temporary"
 
 /**
- * The children that restart after the death of one child: the dead child and its users, the dead child alone, the dead
- * child and all that started after it, or all children.
+ * The children that restart after a death: the dead child and its users, the dead child alone, it and all later
+ * children, or all children.
  *
  * @category models
  * @since 0.1.0
@@ -25,8 +25,8 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The ends of significant children that make the supervisor end in order: no end, the end of any significant child, or
- * of the last significant child.
+ * The rule by which a supervisor shuts itself down: never, when any significant child has ended, or when the last
+ * significant child has ended.
  *
  * @category models
  * @since 0.1.0
@@ -39,7 +39,9 @@ export interface ChildSpec {
   readonly uses: ReadonlyArray<string>
   readonly restart: Restart
   readonly significant: boolean
-  /** True when a standby of this child is kept ready, which takes over the role when the incarnation in front dies. */
+  /**
+   * True when the supervisor keeps a standby of this child ready, which takes over when the active incarnation dies.
+   */
   readonly standby: boolean
 }
 
@@ -48,15 +50,15 @@ export interface Policy {
   readonly intensity: { readonly restarts: number; readonly withinMillis: number }
   readonly autoShutdown: AutoShutdown
   /**
-   * True when children can be added to the supervisor and removed from it. Dynamic children start and stop at the same
-   * time, and leave the list when they end for good.
+   * True when children can be added to the supervisor and removed from it. The children of a dynamic supervisor start
+   * and stop at the same time, and leave the list when they end for good.
    */
   readonly dynamic: boolean
 }
 
 /**
- * Sorts children: each child comes after all children that it uses, and otherwise in the given order. The sort of
- * children throws on a cycle of uses, and on a key that occurs twice.
+ * Sorts children so that each child comes after all children that it uses; otherwise the given order is kept. `ordered`
+ * throws when children use each other in a cycle, or when two children have the same key.
  */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))
@@ -80,9 +82,7 @@ export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: Readon
   return Array.from(sorted)
 }
 
-/**
- * Returns the children that end with the given child, in order: the child itself, and those that the strategy names.
- */
+/** Returns the keys of the children that end with the given child under a strategy, in the order of the children. */
 export const affectedBy = (
   strategy: Strategy,
   children: ReadonlyArray<Pick<ChildSpec, "key" | "uses">>,
@@ -104,13 +104,11 @@ export const affectedBy = (
   }
 }
 
-/**
- * Returns the children that restart after the death of a child: only the dead child if a standby takes over its role.
- */
+/** Returns the keys of the children that restart after a death; if the dead child has standbys, only its own key. */
 export const goingFor = (strategy: Strategy, children: ReadonlyArray<ChildSpec>, key: string): ReadonlyArray<string> =>
   children.some((child) => child.key === key && child.standby) ? [key] : affectedBy(strategy, children, key)
 
-/** Decides what an exit means for a child: a restart, or the end for good. */
+/** Decides whether a child restarts after an exit, or has ended for good. */
 export const decide = (restart: Restart, exit: ActorExit["_tag"]): "restart" | "drop" => {
   switch (restart) {
     case "permanent":

@@ -1,5 +1,5 @@
 /**
- * Finds mistakes in a supervisor's policy and children before the supervisor is made from them.
+ * Finds mistakes in a supervisor's policy and in its children before the supervisor is made.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ const known = {
   restart: ["permanent", "transient", "temporary"]
 } as const
 
-/** Finds a wrong value in the policy of a program without types. */
+/** Finds a wrong value in the policy of a supervisor, because JavaScript code may pass any value. */
 const strangerIn = (
   { autoShutdown, strategy }: Policy,
   children: ReadonlyArray<ChildSpec>
@@ -27,7 +27,7 @@ const strangerIn = (
   return `"${word}" is no \`${name}\`: it is one of ${known[name].map((one) => `"${one}"`).join(", ")}`
 }
 
-/** Returns why a policy and its children cannot make a supervisor; `undefined` if they have no mistake. */
+/** Returns why a policy and a list of children cannot make a supervisor; `undefined` if they contain no mistake. */
 export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
   for (const { key, restart, significant, standby } of children) {
     const user = children.find(({ uses }) => uses.includes(key))

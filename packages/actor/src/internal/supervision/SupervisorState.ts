@@ -2,8 +2,8 @@
  * The state of a supervisor as data: its children with all their incarnations, its rolls, its inputs and its actions.
  *
  * A child has up to three kinds of incarnations. One incarnation plays the child's role, and gets the child's calls. A
- * second incarnation of the child may be behind the incarnation that plays the role: a standby, or the starting
- * replacement of a roll. Incarnations that have handed over the role are retired until they are down.
+ * second incarnation of the child may wait behind the first one: a standby, or the replacement that a roll has started.
+ * An incarnation that has handed over the role is retired until it has ended.
  *
  * @since 0.1.0
  */
@@ -14,11 +14,11 @@ import { affectedBy, type ChildSpec, goingFor, ordered, type Policy } from "./Su
 
 export type Status = "Down" | "Starting" | "Up" | "Stopping"
 
-/** The incarnation behind the incarnation that plays the role: a standby, or the replacement of a roll. */
+/** The incarnation of a child that waits to take over the child's role: a standby, or the replacement of a roll. */
 export interface Behind {
   readonly incarnation: number
   readonly status: "Starting" | "Ready" | "Stopping"
-  /** True when the incarnation has died, or ends together with a child that it uses. */
+  /** True when the incarnation has died, or must end because a child that it uses ends. */
   readonly stale: boolean
   /** True when the incarnation begins no more calls, and its exit is not known yet. */
   readonly silent: boolean
@@ -26,35 +26,35 @@ export interface Behind {
   readonly readyAt: number
 }
 
-/** An incarnation that has handed over its role: its open calls are ending, or it is being stopped. */
+/** An incarnation that has handed over its role, and now finishes its open calls (`Draining`) or is being stopped. */
 export interface Retired {
   readonly incarnation: number
   readonly status: "Draining" | "Stopping"
 }
 
-/** The number of standbys that ended in a row, and the delay before the next standby starts. */
+/** The number of standbys of a child that ended one after the other, and the state of the delay before the next one. */
 export interface Setback {
   readonly count: number
   readonly exit: ActorExit
   /**
-   * The state of the delay before the next standby starts. `Ended` means that the schedule has no more delays, and the
-   * child gets no standby until another incarnation plays the role.
+   * The state of the delay before the next standby starts. The state `Ended` means that the schedule of delays has
+   * ended; the child then gets no standby until another incarnation plays its role.
    */
   readonly wait: "Due" | "Waiting" | "Over" | "Ended"
 }
 
 export interface Child extends ChildSpec {
   readonly status: Status
-  /** The number of the incarnation that plays the role, or will play it. */
+  /** The number of the incarnation that plays the child's role, or that is starting to play it. */
   readonly incarnation: number
-  /** The number of times that this child has been started. */
+  /** The number of incarnations of this child that have been started. */
   readonly started: number
   /**
-   * The goal `Up` means that the child should be up. The other values of `goal` mean that the child has ended for good,
-   * was stopped by hand, or is leaving the list.
+   * The goal `Up` of a child means that the child should be up. The goals `Ended`, `Stopped` and `Removed` mean that
+   * the child has ended for good, was stopped by a user, or is being removed.
    */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
-  /** True when the child's incarnation must end: it has died, or ends together with another child. */
+  /** True when the incarnation that plays the role must end, because it has died or because another child ends. */
   readonly stale: boolean
   /** True when the child begins no more calls, and its exit is not known yet. */
   readonly silent: boolean
@@ -63,19 +63,19 @@ export interface Child extends ChildSpec {
   readonly setback: Setback | undefined
 }
 
-/** The state of a rolling restart, which ends when each of its targets is replaced. */
+/** The state of a rolling restart, which ends when every child in `targets` is replaced. */
 export interface Roll {
   readonly id: number
   /** The number of children that the roll replaces at the same time. */
   readonly atOnce: number
   readonly drainMillis: number
   /**
-   * The children that must still be replaced, in the order of starts, each with the number of the newest incarnation to
-   * replace.
+   * The children that the roll must still replace, in order; `upTo` is the number of the newest incarnation that must
+   * go.
    */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
-  /** The failure of a replacement that did not start, after which the roll begins no further child. */
+  /** The failure of a replacement that could not start; the roll then begins with no further child. */
   readonly failed: { readonly child: string; readonly exit: ActorExit } | undefined
 }
 
@@ -83,25 +83,25 @@ export interface Roll {
 export type RollOutcome =
   | { readonly _tag: "Done" }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly exit: ActorExit }
-  /** The roll was refused, because another roll already replaces this child. */
+  /** The supervisor refused the roll, because another roll is already replacing one of the children. */
   | { readonly _tag: "Busy"; readonly child: string }
   | { readonly _tag: "Unknown"; readonly child: string }
   | { readonly _tag: "Closed"; readonly child: string }
 
-/** A death that counts for the intensity, with its time in milliseconds. */
+/** A death of a child that counts towards the intensity; `at` is its time in milliseconds. */
 export interface Death {
   readonly child: string
   /**
-   * The exit of the child, which is absent for older deaths when there are very many deaths, because an exit holds the
-   * last output of its process.
+   * The exit of the dead child. Only the newest `maxExits` deaths of a supervisor's children keep their exits, because
+   * an exit holds the last output of a process.
    */
   readonly exit: ActorExit | undefined
   readonly at: number
 }
 
 /**
- * The largest number of deaths whose exits a supervisor keeps. Older exits are dropped, because a policy may allow any
- * number of deaths.
+ * The largest number of deaths whose exits a supervisor keeps. The exits of older deaths are dropped, because an
+ * intensity may allow any number of deaths.
  */
 export const maxExits = 100
 
@@ -114,8 +114,8 @@ export type Why =
   | GivenUp & { readonly _tag: "GaveUp" }
 
 /**
- * The child whose death was the last, and the reason to give up: too many deaths within the time of the intensity, or
- * no further delay.
+ * The reason for which a supervisor gave up: too many deaths (`intensity`), or the end of the schedule of delays
+ * (`backoff`). `child` is the child that died last.
  */
 export interface GivenUp {
   readonly child: string
@@ -124,7 +124,7 @@ export interface GivenUp {
 }
 
 export type Phase =
-  /** The supervisor starts for the first time, and has handed out no portal yet. */
+  /** The supervisor is starting all its children for the first time, and no user has a portal to them yet. */
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Running" }
   | { readonly _tag: "Closing"; readonly why: Why }
@@ -132,16 +132,19 @@ export type Phase =
 
 export interface State {
   readonly phase: Phase
-  /** The children in order: each comes after all children that it uses. */
+  /** The children of the supervisor, sorted so that each child comes after all children that it uses. */
   readonly children: ReadonlyArray<Child>
-  /** The deaths within the time of the intensity, which count towards giving up. */
+  /** The deaths that count towards the intensity, the oldest first. */
   readonly deaths: ReadonlyArray<Death>
   /**
-   * The state of the delay before the next start of a child. Every death makes a delay due, and deaths during a delay
-   * share this delay.
+   * The state of the delay before the supervisor restarts a child. Every death makes a delay due; several deaths during
+   * one delay share the delay.
    */
   readonly backoff: "Due" | "Waiting" | "Over"
-  /** True when no death counted when the delay became due, so that the schedule of delays begins anew. */
+  /**
+   * True when no earlier death counted at the moment at which the delay became due: the schedule of delays then begins
+   * again.
+   */
   readonly isFresh: boolean
   readonly rolls: ReadonlyArray<Roll>
 }
@@ -153,7 +156,7 @@ export type Input =
     readonly child: string
     readonly incarnation: number
     readonly cause: Cause.Cause<unknown>
-    /** The failed start as an exit, which counts for the intensity like a death. */
+    /** The exit that stands for the failed start, which counts towards the intensity like a death. */
     readonly exit: ActorExit
     readonly now: number
   }
@@ -167,14 +170,14 @@ export type Input =
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
   /**
-   * The drain of a retired incarnation is over. `open` is the number of calls that were open at the bound of the drain,
-   * if the incarnation reported this number.
+   * A retired incarnation has finished its open calls, or the bound of its drain has passed. `open` is the number of
+   * calls that were still open when the drain was over; null if the number is not known.
    */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
-  /** The backoff schedule has no further delay, so no further start is attempted. */
+  /** The schedule `backoff` has no further delay, so the supervisor gives up. */
   | { readonly _tag: "BackoffEnded" }
-  /** The delay before a child's next standby is over, or there will be no next standby. */
+  /** The delay before a child's next standby is over; `ended` is true when the schedule of delays has ended instead. */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
   | { readonly _tag: "Close" }
   | {
@@ -184,33 +187,30 @@ export type Input =
     readonly atOnce: number
     readonly drainMillis: number
   }
-  /** The caller of the roll has left: replacements that have not taken over yet are stopped. */
+  /** The caller of the roll was interrupted, so replacements that have not taken over yet are stopped. */
   | { readonly _tag: "RollLeft"; readonly id: number }
-  /** Adds a child of a dynamic supervisor. */
+  /** Adds a child to a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
   | { readonly _tag: "Remove"; readonly child: string }
-  /**
-   * An operation by hand: a restart that does not count as a death, a stop of a child and all its users, or a start of
-   * a child.
-   */
+  /** A user asks to restart a child (which is no death), to stop a child with all its users, or to start a child. */
   | { readonly _tag: "ByHand"; readonly what: "restart" | "stop" | "start"; readonly child: string }
 
 export type Action =
   /**
-   * Starts an incarnation of a child. An incarnation that starts behind another incarnation is not listed, and has no
-   * name before its takeover.
+   * Starts an incarnation of a child. The registry does not list an incarnation that starts behind another one
+   * (`isBehind`) before its takeover.
    */
   | { readonly _tag: "Start"; readonly child: string; readonly incarnation: number; readonly isBehind: boolean }
   /**
-   * Ends an incarnation: interrupts a start that is under way, and releases the resources of an incarnation that has
-   * died.
+   * Ends an incarnation: interrupts its start if it is still starting, and releases its resources, even if it has
+   * already died.
    */
   | { readonly _tag: "Stop"; readonly child: string; readonly incarnation: number }
   | { readonly _tag: "Wait"; readonly isFresh: boolean; readonly exit: ActorExit }
   | { readonly _tag: "WaitStandby"; readonly child: string; readonly isFresh: boolean; readonly exit: ActorExit }
   /**
-   * Gives the role to the incarnation behind its player, together with the name in the registry. The earlier
-   * incarnation, if it lives, is drained within the bound of the roll.
+   * Gives the role of the child and its name in the registry to the standby or replacement with the number
+   * `incarnation`. The replaced incarnation `from`, if it still lives, is drained for at most `drainMillis`.
    */
   | {
     readonly _tag: "TakeOver"
@@ -219,7 +219,7 @@ export type Action =
     readonly from: number
     readonly drainMillis: number | undefined
   }
-  /** Tells that a standby is ready, and may follow the incarnation in front of it. */
+  /** Reports that a standby is ready, so that its effect `warm` can begin. */
   | { readonly _tag: "TellStandbyReady"; readonly child: string; readonly incarnation: number }
   | {
     readonly _tag: "TellStandbyEnded"
@@ -234,9 +234,9 @@ export type Action =
     readonly outcome: RollOutcome
     readonly replaced: ReadonlyArray<string>
   }
-  /** Tells the owner of the supervisor that all children are up for the first time. */
+  /** Reports that all children of the supervisor are up for the first time. */
   | { readonly _tag: "Ready" }
-  /** Tells of a death that leads to restarts, with all the children that restart. */
+  /** Reports a death that leads to restarts, and the keys of all children that restart. */
   | {
     readonly _tag: "TellRestarting"
     readonly death: Death & { readonly exit: ActorExit }
@@ -244,9 +244,9 @@ export type Action =
   }
   | { readonly _tag: "TellRestarted"; readonly child: string; readonly incarnation: number }
   | GivenUp & { readonly _tag: "TellGaveUp" }
-  /** Tells that the first start of a dynamic child has failed, and that the child does not exist. */
+  /** Reports that the first start of a dynamic child has failed, and that the supervisor has dropped the child. */
   | { readonly _tag: "Refused"; readonly child: string; readonly cause: Cause.Cause<unknown> }
-  /** Tells that a dynamic child has ended for good. */
+  /** Reports that a dynamic child has ended for good and has left the list. */
   | { readonly _tag: "Removed"; readonly child: string }
   | { readonly _tag: "Closed"; readonly why: Why }
 
@@ -276,15 +276,15 @@ export const initial = (specs: ReadonlyArray<ChildSpec>): State => ({
 
 // ---- views for portals and observers --------------------------------------------------------------------------------
 
-/** The fate of calls through a portal to a child: they pass, wait, or fail. */
+/** The state of a child for its callers: calls to the child pass (`up`), wait (`restarting`) or fail (`gone`). */
 export type View = "up" | "restarting" | "gone"
 
-/** Returns the fate of calls to a child. */
+/** Returns whether calls to a child pass, wait or fail. */
 export const view = (policy: Policy, state: State, key: string): View => views(policy, state).get(key) ?? "gone"
 
 /**
- * Returns the fate of calls for all children. A child whose exit is not known yet may be started again, so the child
- * counts as restarting.
+ * Returns for each child whether calls to it pass, wait or fail. A child that begins no more calls counts as restarting
+ * while its exit is not known, because it may be started again.
  */
 export const views = (policy: Policy, state: State): ReadonlyMap<string, View> => {
   const { children } = state
@@ -294,7 +294,7 @@ export const views = (policy: Policy, state: State): ReadonlyMap<string, View> =
   )
   return new Map(children.map((child) => {
     const { goal, key, silent } = child
-    // A child that was stopped by hand may be started again.
+    // Calls to a child that a user has stopped wait, because the user may start the child again.
     if (isOver(state) || goal !== "Up" && goal !== "Stopped") return [key, isLive(child) && !silent ? "up" : "gone"]
     return [key, isLive(child) && !going.has(key) ? "up" : "restarting"]
   }))
@@ -308,12 +308,12 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
   return goal === "Stopped" ? "Stopped" : "Ended"
 }
 
-/** True when the child serves, and is not about to be stopped. */
+/** True when the child is up, and its incarnation need not end. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
 /**
- * True when a child that the given child uses, at any depth, no longer serves, and the exit of the used child is not
- * known yet.
+ * True when the given child uses, directly or indirectly, a child that begins no more calls and whose exit is not known
+ * yet.
  */
 export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
   uses.length > 0 &&
@@ -321,7 +321,7 @@ export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =
     dying.silent && dying.key !== key && affectedBy("dependants", children, dying.key).includes(key)
   )
 
-/** True when the supervisor ends, or has ended. */
+/** True when the supervisor is ending or has ended. */
 export const isOver = ({ phase }: State): boolean => phase._tag === "Closing" || phase._tag === "Closed"
 
 export const update = (
@@ -333,11 +333,11 @@ export const update = (
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
-/** True when the incarnation behind the role's player can take over the role as soon as it is ready. */
+/** True for a standby or replacement that can take over the role as soon as it is ready. */
 export const isUsable = (behind: Behind | undefined): behind is Behind =>
   behind !== undefined && behind.status !== "Stopping" && !behind.stale
 
-/** True while a Stop of this incarnation is under way. */
+/** True while the supervisor is stopping the incarnation with the given number. */
 export const isStopping = ({ children }: State, key: string, incarnation: number): boolean => {
   const child = children.find((child) => child.key === key)
   return child !== undefined &&
@@ -346,7 +346,7 @@ export const isStopping = ({ children }: State, key: string, incarnation: number
       child.retired.some((one) => one.incarnation === incarnation && one.status === "Stopping"))
 }
 
-/** True when all incarnations of the child up to the given number are gone. */
+/** True when all incarnations of the child with a number of at most `upTo` are gone. */
 export const isNewer = ({ behind, incarnation, retired, status }: Child, upTo: number): boolean =>
   (status === "Down" || incarnation > upTo) && (behind === undefined || behind.incarnation > upTo) &&
   retired.every((one) => one.incarnation > upTo)

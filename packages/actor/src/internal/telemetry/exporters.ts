@@ -1,6 +1,6 @@
 /**
- * Builds the exporters of one actor. Effect's modules for exporters are loaded when an exporter is built, so that an
- * actor without an exporter does not load them.
+ * Builds the exporters of one actor's traces, metrics and logs. Effect's modules for exporters are loaded only when an
+ * exporter is built, so that other actors need not load these modules.
  *
  * @since 0.2.0
  */
@@ -72,7 +72,7 @@ const loadOtlp = async (settings: OtlpSettings): Promise<Layer.Layer<never>> => 
     const common = { headers, resource: resourceOf(self, settings), shutdownTimeout }
     const traces = Tracer.layer({ ...common, url: `${base}/v1/traces`, exportInterval })
     const numbers = MetricsExporter.layer({ ...common, url: `${base}/v1/metrics`, exportInterval: metricsMillis })
-    // An actor sends its logs to the root, whose loggers export the logs of all actors.
+    // Only the root exports logs, because every actor sends its logs to the root.
     const logs = self.isRoot ? [Logger.layer({ ...common, url: `${base}/v1/logs`, exportInterval })] : []
     return Layer.mergeAll(traces, numbers, ...logs).pipe(
       Layer.provide([

@@ -1,6 +1,6 @@
 /**
- * Makes the counts of an actor available as Effect's metrics. An exporter reads the plain numbers when it exports, so
- * that a call costs only the addition to a count.
+ * Makes the counts of an actor readable as Effect's metrics. An exporter reads an actor's counts only when it exports,
+ * so that a call costs no more than adding to a count.
  *
  * @since 0.2.0
  */
@@ -97,7 +97,10 @@ const attributesOf = ({ actor }: Metered): Attributes => ({ actor: actor.name })
 
 const endpointsOf = (meter: Meter): ReadonlyArray<Calls> => Array.from(meter.endpoints.values())
 
-/** Registers the metrics of an actor, and the metrics of each endpoint and each pool that appears later. */
+/**
+ * Registers the metrics of an actor now, and the metrics of each endpoint and each pool of the actor when it first
+ * appears.
+ */
 export const attach = (metered: Metered, context: Context.Context<never>): void => {
   const actor = attributesOf(metered)
   const { meter } = metered
@@ -110,7 +113,7 @@ export const attach = (metered: Metered, context: Context.Context<never>): void 
 
 const isOurs = ({ id }: Metric.Metric.Snapshot): boolean => id.startsWith("furrow.")
 
-/** The state of a metric as plain data, for other actors and tools of this version. */
+/** The state of a metric as plain data, which tools of the same version of Furrow read. */
 const plain = (value: unknown): unknown => {
   if (typeof value === "bigint") return Number(value)
   if (value instanceof Map) return Array.from(value)
@@ -127,7 +130,10 @@ const inspectOne = ({ attributes, description, id, state, type }: Metric.Metric.
   state: plain(state)
 })
 
-/** Returns all present metrics of an actor: its own counts, and the metrics of the program in the given context. */
+/**
+ * Returns all metrics of an actor: the counts of Furrow, and the metrics that user code has registered in the given
+ * context.
+ */
 export const inspect = (metered: Metered, context: Context.Context<never>): ReadonlyArray<MetricInspection> => {
   const actor = attributesOf(metered)
   const own = Context.make(Metric.MetricRegistry, new Map()) as unknown as Context.Context<never>

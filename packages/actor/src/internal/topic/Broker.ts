@@ -1,6 +1,6 @@
 /**
- * A topic inside its own actor: endpoint handlers over a `Hub`. A topic holds messages as bytes, which their publisher
- * has encoded once.
+ * The handlers of a topic's endpoints, which the actor of the topic serves with a `Hub`. A topic holds each message as
+ * bytes; the publisher of the message has encoded it once for all subscribers.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,8 @@ const Bytes = Schema.Struct({ key: Schema.String, bytes: Schema.Uint8Array })
 export const publish = endpoint("publish", { payload: { messages: Schema.Array(Bytes) } })
 
 /**
- * The first item of a subscription has no message: it confirms that the subscription is in place. `dropped` counts the
- * messages that were lost before the message of this item.
+ * The first item of a subscription has no message; it tells the subscriber that the topic has added the subscription.
+ * `dropped` is the number of messages that the subscriber lost before the message of this item.
  */
 const Item = Schema.Struct({ dropped: Schema.Int, message: Schema.NullOr(Bytes) })
 export type Item = typeof Item.Type
@@ -49,8 +49,8 @@ const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray
 }
 
 /**
- * Copies small messages, because an arriving message is a view of a larger read, which would stay in memory as long as
- * the message.
+ * Copies a message that is a small part of a larger buffer, because the whole buffer would stay in memory with the
+ * message.
  */
 const owned = (message: Message): Message =>
   message.bytes.buffer.byteLength <= 2 * message.bytes.length
@@ -58,7 +58,7 @@ const owned = (message: Message): Message =>
     : { key: message.key, bytes: new Uint8Array(message.bytes) }
 
 /**
- * Makes the handlers of one topic. `whenDrained` registers a callback for when the topic's actor begins no more calls.
+ * Makes the handlers of one topic. `whenDrained` registers a callback that is called when the topic's actor is drained.
  */
 export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: () => void) => void) =>
   Effect.sync(() => {
@@ -72,13 +72,10 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
         resume?.()
       }
     }
-    // A drained topic ends its subscriptions, so that subscribers change to the successor that already plays the role,
-    // and do not delay the end of the drained actor.
+    // A drained topic ends its subscriptions, so that subscribers change to the topic's new actor and do not delay the
+    // old one's end.
     whenDrained(() => execute(hub.drain()))
-    /**
-     * Attempts an input of the hub now, and again whenever an action of the hub names `id`, until the attempt has an
-     * answer.
-     */
+    /** Calls `attempt` now, and again whenever an action of the hub names `id`, until `attempt` returns an answer. */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
         const look = () => {
@@ -112,8 +109,8 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
           })
       )
     /**
-     * Publishes messages. The first attempt of a publisher gives its messages to the hub; the second attempt comes when
-     * the hub has taken all these messages.
+     * Publishes messages. The first call of `attempt` gives the publisher's messages to the hub. The second call of
+     * `attempt` comes when the hub has taken all messages of the publisher.
      */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {

@@ -8,8 +8,8 @@
  * | error                    | is taken                            | is done, and its stream fails   |
  *
  * Messages of one key are taken in the order in which they were published. A message that waits for room in a
- * subscriber's buffer delays only messages of its own key. Every input of the hub returns the actions that follow from
- * it. The hub itself calls no callback of a publisher or a subscriber.
+ * subscriber's buffer delays only later messages of the same key. The methods of the hub return the actions that its
+ * caller must carry out. The hub never calls a callback of a publisher or a subscriber itself.
  *
  * @since 0.1.0
  */
@@ -20,10 +20,10 @@ export interface Message {
 }
 
 /**
- * The treatment of a message for which a subscriber has no room:
+ * A topic does one of the following when a subscriber has no room for a message:
  *
- * - `"block"` makes the publisher of the message, and later publishers of the key, wait for room
- * - `"drop-oldest"` drops the subscriber's oldest waiting message, and tells the subscriber how many messages it lost
+ * - `"block"` makes the message's publisher wait for room; later messages of the same key wait as well
+ * - `"drop-oldest"` drops the oldest message that waits for the subscriber, and tells the subscriber of its loss
  * - `"error"` fails the stream of the subscriber with `StreamOverrun`
  *
  * @category models
@@ -43,7 +43,7 @@ export type Action =
   | { readonly _tag: "Wake"; readonly id: number }
 
 /**
- * Messages that a subscriber gets at once, and the number of messages that the subscriber lost before these messages.
+ * The messages that a subscriber gets with one read, and the number of messages that the subscriber lost before them.
  */
 export interface Taken {
   readonly dropped: number
@@ -55,8 +55,8 @@ interface Subscriber {
   readonly keys: ReadonlySet<string> | undefined
   readonly overflow: Overflow
   /**
-   * Messages that were published before the subscriber came and are still to be delivered. Replayed messages do not
-   * count towards the subscriber's buffer for later messages.
+   * The kept messages from before the subscription that the subscriber has not read yet. Replayed messages do not count
+   * towards the limit of a subscriber's buffer.
    */
   replayed: Array<Message>
   queue: Array<Message>
@@ -72,12 +72,12 @@ interface Publisher {
 }
 
 /**
- * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message always
- * fits into the limit of bytes, whatever its size is.
+ * The largest number of bytes that wait for one subscriber, or are kept for later subscribers. A single message is
+ * accepted whatever its size is, even if it exceeds `maxHeldBytes`.
  */
 export const maxHeldBytes = 8 * 1024 * 1024
 
-/** The largest number of messages that a subscriber gets at once. */
+/** The largest number of messages that a subscriber gets with one read. */
 export const maxTaken = 64
 
 export class Hub {
@@ -106,8 +106,8 @@ export class Hub {
   }
 
   /**
-   * Removes a publisher that no longer waits. The hub of a topic keeps the publisher's messages that it has already
-   * taken.
+   * Removes a publisher that was interrupted while it waited for room. Messages of a removed publisher that the hub has
+   * already taken are still delivered.
    */
   withdraw(id: number): ReadonlyArray<Action> {
     const actions: Array<Action> = []
@@ -116,7 +116,7 @@ export class Hub {
     return actions
   }
 
-  /** Adds a subscriber, which first gets the last kept messages. */
+  /** Adds a subscriber, which first gets up to `replay` kept messages. */
   subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
     const wanted = keys === null ? undefined : new Set(keys)
     const subscriber: Subscriber = {
@@ -145,8 +145,8 @@ export class Hub {
   }
 
   /**
-   * Begins to drain: only messages that already wait are still published. The subscription of a drained topic ends when
-   * its subscriber has received all messages.
+   * Begins to drain the topic: only messages that already wait in the hub are still delivered. A subscription of a
+   * drained topic ends when its subscriber has received all messages.
    */
   drain(): ReadonlyArray<Action> {
     this.isDraining = true
@@ -154,8 +154,8 @@ export class Hub {
   }
 
   /**
-   * Returns the next messages for a subscriber; `"overrun"` if the subscriber was too slow for its policy, and `"over"`
-   * if no further message will come.
+   * Returns the next messages for a subscriber, `"overrun"` if the subscriber was too slow, or `"over"` if no further
+   * message will come.
    */
   take(id: number): readonly [Taken | "overrun" | "over" | undefined, ReadonlyArray<Action>] {
     const subscriber = this.subscribers.get(id)
@@ -201,9 +201,9 @@ export class Hub {
   }
 
   /**
-   * Takes as many waiting messages as subscribers have room for, in the order in which the messages came. No subscriber
-   * gets new room while waiting messages are taken. A key that waits at one publisher also waits at all later
-   * publishers.
+   * Moves the publishers' waiting messages, in the order in which they came, to the buffers of subscribers with room.
+   * While `goOn` runs, no subscriber reads, so a full buffer stays full. When a message of a key has to wait, all
+   * messages of this key from later publishers wait as well.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return

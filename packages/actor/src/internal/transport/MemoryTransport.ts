@@ -1,9 +1,9 @@
 /**
- * A connection inside one process, for tests and for trees of actors without processes.
+ * Connections inside one process, for tests and for trees whose actors all live in one process.
  *
- * Bytes cross in order in a later microtask, never inside the call that sent them, so that programs behave as over a
- * socket. A receiver's queue above the high-water mark counts as full, like the queue of a socket. After a number of
- * deliveries without a pause, the two ends of a connection let the event loop turn once, so that other work can run.
+ * Bytes arrive in order and in a later microtask than the `write` that sent them, as over a socket. A connection counts
+ * as full when more than `highWaterBytes` wait for its reader. After every 256 deliveries in microtasks, the next
+ * delivery waits for the next turn of the event loop, so that other work can run.
  *
  * @since 0.1.0
  */
@@ -23,11 +23,11 @@ class Pipe implements Wire {
   private deliveries = 0
   private wasFull = false
   private held = false
-  /** The number of bytes that may still pass on the wire before its cut. */
+  /** The number of bytes that may still pass on this wire before it is cut. */
   private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
-  /** The process that reads the bytes which arrive at this end. */
+  /** The `Turn` of the process that reads the bytes of this wire. */
   private readonly turn: Turn
   private readonly drained: () => void
 
@@ -107,14 +107,14 @@ class Pipe implements Wire {
 }
 
 /**
- * The two ends of one connection, each read in its own process. The end or the destruction of one end of a connection
- * also ends the other end.
+ * Makes the two ends of one connection; each end belongs to the process of its `Turn`. When one end of the connection
+ * is ended or destroyed, the other end learns of it.
  */
 export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly [Connection, Connection] => {
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
   const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))
   const rightToLeft = new Pipe(left, () => right.enter(() => handlers[1]?.drain()))
-  // Bytes that a process wrote before its end still arrive at the peer; bytes that the process had not read are lost.
+  // Bytes that a process wrote before it ended still arrive at the peer; bytes that the process had not read are lost.
   const over = (out: Pipe, back: Pipe) => () => {
     out.end()
     back.cut()
@@ -138,7 +138,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
 }
 
-/** Makes a transport between actors of one tree that live in this process. */
+/** Makes a transport that connects the actors of one tree inside this process. */
 export const hub = (): TransportDriver["Service"] => {
   const listening = new Map<string, { readonly accept: (connection: Connection) => void; readonly turn: Turn }>()
   let last = 0
@@ -155,7 +155,7 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.flatMap(Turn, (turn) => {
         const listener = listening.get(address)
         if (listener === undefined) {
-          // A dial of a text that is no address does not prove that an actor is gone.
+          // If the dialled text is no address of this transport, the failure does not prove that an actor is gone.
           const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `no actor listens at ${address}` }))
         }

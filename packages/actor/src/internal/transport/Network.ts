@@ -1,6 +1,6 @@
 /**
- * Listens and dials for one actor: joins the drivers of all transports of the tree to one driver, and requires the
- * proof that the other end belongs to the tree.
+ * Listens and dials for one actor with all transports of its tree, and requires a proof that the other end belongs to
+ * the tree.
  *
  * @since 0.1.0
  */
@@ -11,22 +11,20 @@ import * as Semaphore from "effect/Semaphore"
 import type { ActorId } from "../errors/ActorError.ts"
 import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
 
-/** The open listeners of one actor. */
+/** The open listeners of one actor, one for each transport. */
 export interface Doors {
-  /**
-   * The addresses of the actor's listeners. The actor first replaces a listener that cannot be reached any more.
-   */
+  /** The addresses of the actor's listeners. `addresses` first replaces each listener that can no longer be reached. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
 
 export interface Network {
   readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
-  /** Connects to the first of several addresses that can be dialled. */
+  /** Dials several addresses of one actor one after the other, until one of them answers. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
   /**
-   * Makes the authenticator of one connection; `undefined` when no other process can dial, so that members need no
-   * proof.
+   * The function that makes the authenticator of a connection; `undefined` when no other process can dial, so that no
+   * proof is needed.
    */
   readonly authenticator: ((connection: Connection) => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
@@ -37,7 +35,8 @@ type Driver = TransportDriver["Service"]
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
 /**
- * Runs a request to the driver of a transport. A driver that throws or dies fails the request with the driver's error.
+ * Asks the driver of a transport to listen or to dial. If the driver throws, dies or returns a wrong value, the request
+ * fails with a `TransportError`.
  */
 const asked = <A>(
   what: string,
@@ -73,7 +72,7 @@ const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   if (thrown.length > 0) throw thrown[0]
 }
 
-/** True when a listener can still be reached. Listeners of a driver without `isReachable` stay reachable. */
+/** True when a listener can still be reached. A listener without the function `isReachable` counts as reachable. */
 const isReachable = (listener: Listener): boolean => {
   try {
     return listener.isReachable?.() !== false
@@ -126,8 +125,8 @@ const listenAll = (
   })
 
 /**
- * Dials the addresses in the order of the transports, which is the order of preference. The first transport to which an
- * address belongs dials this address.
+ * Sorts the addresses by their transports, and dials them in this order. An address is dialled by the first transport
+ * that says that the address belongs to it.
  */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,
@@ -144,7 +143,8 @@ const dialFirst = (
       "Transport.merge"
     return Effect.fail(new TransportError({ gone: false, reason }))
   }
-  // A dial without an answer tries the next address: the actor counts as gone only if every address is gone.
+  // When an address does not answer, the next address is dialled. An actor counts as gone only if each of its addresses
+  // is gone.
   return others.reduce(
     (before, next) =>
       Effect.catch(
@@ -157,7 +157,8 @@ const dialFirst = (
 }
 
 /**
- * Makes one network from several drivers; the members of the network prove themselves with the given authenticators.
+ * Makes the network of an actor from the drivers of its transports and the function that makes an authenticator for
+ * each connection.
  */
 export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
   listen: (actor, accept) => listenAll(drivers, actor, accept),

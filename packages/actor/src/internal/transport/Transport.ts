@@ -1,10 +1,9 @@
 /**
- * Makes connections between two actors, which move bytes in order.
+ * The interface of transports, which make connections between two actors.
  *
- * A connection moves only bytes, and knows no words, dialogs or actors. A connection guarantees three things to its
- * user: bytes arrive in the order in which they were written, `write` returns `false` when the peer stops reading until
- * `drain` is called, and the end is reported once. The interface of connections consists of callbacks and not of
- * effects, because a fiber for each chunk would be too slow.
+ * A connection moves bytes, and knows nothing of words, dialogs or actors. A connection keeps the order of bytes, and
+ * reports its end once. When the peer stops reading, `write` returns `false` until the connection calls `drain`.
+ * Connections use callbacks instead of effects, because a fiber for each chunk of bytes would be too slow.
  *
  * @since 0.1.0
  */
@@ -16,7 +15,8 @@ import type { ActorId } from "../errors/ActorError.ts"
 export type { Authenticator } from "@furrow/protocol/Handshake"
 
 /**
- * The callbacks by which a connection reports events to its one user. The callbacks of a connection must not throw.
+ * The callbacks by which a connection reports arrived bytes, new room and its end to its one user. The callbacks of a
+ * connection must not throw.
  *
  * @category models
  * @since 0.1.0
@@ -26,32 +26,37 @@ export interface ConnectionHandlers {
   /** A callback for the moment at which the connection has room again, after `write` returned `false`. */
   readonly drain: () => void
   /**
-   * A callback that is called once, when no more data will come. `reason` is set if the connection did not end cleanly.
+   * A callback that is called once, when no more bytes will come over the connection. `reason` is set if the connection
+   * did not end cleanly.
    */
   readonly end: (reason: string | undefined) => void
   /**
-   * Callbacks for a connection that can read bytes straight into memory of its user. A connection that cannot read
-   * straight into memory delivers its own chunks by `data`.
+   * Additional callbacks for a connection that can read bytes directly into memory of its user. A connection that
+   * cannot read directly into its user's memory calls `data` with chunks of its own.
    */
   readonly direct?: DirectHandlers | undefined
 }
 
 /**
- * The callbacks of a connection that saves its user a copy: large words are read straight into their final memory. The
- * callbacks of a direct connection must not throw.
+ * The callbacks of a connection that reads large words directly into their final memory, which saves its user a copy.
+ * The callbacks of a connection that reads directly into its user's memory must not throw.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DirectHandlers {
   /**
-   * The memory for the bytes that are read next, if their final place is known already. A connection that reads into
-   * its user's memory calls `room` before each read.
+   * Returns the memory into which the next bytes should be read; `undefined` if their final memory is not known yet. A
+   * connection that can read directly into its user's memory calls `room` before each read.
    */
   readonly room: () => Uint8Array | undefined
-  /** A callback for the moment at which this many bytes have been read into the memory that `room` returned last. */
+  /**
+   * A callback that is called when the given number of bytes has been read into the memory that `room` returned last.
+   */
   readonly filled: (size: number) => void
-  /** Takes bytes as `data` does, but the connection may use the bytes again once `lend` returns. */
+  /**
+   * Gets arrived bytes as `data` does, but the connection may reuse the memory of the bytes once `lend` has returned.
+   */
   readonly lend: (bytes: Uint8Array) => void
 }
 
@@ -62,38 +67,41 @@ export interface DirectHandlers {
  * @since 0.1.0
  */
 export interface Connection {
-  /** Starts the reading of the connection. The user of the connection calls `start` once. */
+  /**
+   * Starts to read from the connection, and sets the callbacks. The user of a connection calls `start` exactly once.
+   */
   readonly start: (handlers: ConnectionHandlers) => void
   /**
-   * Queues the chunks in order; `false` when the connection is full. The connection owns the written bytes from the
-   * call of `write` on.
+   * Queues the chunks in order; returns `false` when the connection is full. After `write` the written bytes belong to
+   * the connection.
    */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
-   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again.
-   * Without `hasLeft`, written chunks are left to the garbage collection. A connection that wraps another connection
-   * and keeps chunks must leave `hasLeft` out.
+   * True when the bytes of every `write` have been copied or sent, so that the memory of the chunks may be reused. If a
+   * connection has no `hasLeft`, the memory of written chunks is never reused. A connection that wraps another
+   * connection and itself keeps chunks must not have `hasLeft`.
    */
   readonly hasLeft?: (() => boolean) | undefined
-  /** Sends the queued bytes of the connection, and ends this side's half after them. */
+  /** Sends the queued bytes of the connection, and then ends the half of the connection in which this side writes. */
   readonly end: () => void
-  /** Ends both halves of the connection at once, so queued bytes are lost. */
+  /** Ends both directions of the connection at once, so that queued bytes are lost. */
   readonly destroy: () => void
   /**
-   * Bytes that only the two ends of an encrypted connection share, as TLS exports them. The proof of membership is made
-   * over the bytes of `binding`, so that the proof is worthless on any other connection. By default a connection has no
+   * Bytes that only the two ends of an encrypted connection know, as TLS exports them. The proof of membership includes
+   * the bytes of `binding`, so that the proof is worthless on any other connection. By default a connection has no
    * `binding`.
    */
   readonly binding?: Uint8Array | undefined
   /**
-   * True when the other end has shown a certificate of an authority that this side trusts. A tree that trusts
-   * certificates (`trust: "certificate"`) accepts the holder of the certificate as a member. By default the other end
-   * has shown no certificate.
+   * True when the other end of the connection has shown a certificate of an authority that this end trusts. In a tree
+   * with `trust: "certificate"`, an end that has shown a certificate counts as a member. By default the other end of a
+   * connection counts as having shown no certificate.
    */
   readonly certified?: boolean | undefined
   /**
-   * True when the peer can vanish without an end of the connection, as when a cable is cut. The runtime asks a peer
-   * that can vanish for signs of life (`Timeouts.silence`). By default every end of the peer also ends the connection.
+   * True when the peer can vanish without this end noticing, for example when a cable is cut. The runtime asks a peer
+   * that can vanish unnoticed for signs of life (`Timeouts.silence`). By default the connection counts as one that ends
+   * whenever its peer ends.
    */
   readonly silent?: boolean | undefined
 }
@@ -116,22 +124,22 @@ export type Address = string
 export interface Listener {
   readonly address: Address
   /**
-   * Stops the listener, which then accepts no new connections, and leaves no file in the file system. Open connections
-   * of a closed listener stay open.
+   * Closes the listener: it accepts no new connections, and its files are removed from the file system. Connections
+   * that a listener has accepted stay open when the listener is closed.
    */
   readonly close: () => void
   /**
-   * True when a dial of the address still reaches this listener, for a listener that can be removed from outside, such
-   * as a deleted socket file. An actor calls `isReachable` each time it gives out the address of a listener, so the
-   * check must be cheap, and must never throw. An actor closes its listener and listens again when `isReachable`
-   * returns false. By default a listener counts as reachable.
+   * True while a dial of the address still reaches this listener; for example, another process may have deleted the
+   * socket file. An actor calls `isReachable` each time it gives out the listener's address, so `isReachable` must be
+   * cheap and must never throw. When `isReachable` returns false, the actor closes the listener and listens again. A
+   * listener without `isReachable` counts as reachable.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
 
 /**
- * The error of a transport: an actor cannot listen at all, or no actor answers at an address. `gone` is true when
- * nothing listens at the address any more; `reason` says what the user can do next.
+ * The error of a transport: the actor cannot listen, or no actor answers at the dialled address. `gone` is true when no
+ * actor listens at the dialled address any more; `reason` says what the user can do next.
  *
  * @example
  * ```ts
@@ -144,8 +152,8 @@ export interface Listener {
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
   /**
-   * True when nothing listens at the address any more: its actor has ended, or listens elsewhere. Only the parent of
-   * the actor knows whether the actor has ended.
+   * True when no actor listens at the dialled address any more, because the actor has ended or listens elsewhere. Only
+   * the parent of the actor knows whether the actor has ended.
    */
   readonly gone: boolean
   readonly reason: string
@@ -156,8 +164,8 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 }
 
 /**
- * A live transport of one actor: it listens, dials and moves bytes between actors that do not know each other yet. The
- * runtime proves, over the connection of any transport, that each side belongs to the tree.
+ * The driver of a transport in one actor, which listens and dials for this actor. A driver need not check who has
+ * dialled: over each new connection the runtime makes both ends prove that they belong to the tree.
  *
  * @example
  * ```ts
@@ -170,17 +178,22 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  */
 export class TransportDriver extends Context.Service<TransportDriver, {
-  /** True when an address belongs to this transport; the first transport that returns true dials the address. */
+  /**
+   * True when an address belongs to this transport; of several transports, the first that returns true dials the
+   * address.
+   */
   readonly dials: (address: Address) => boolean
-  /** Listens for dials, and delivers each new connection before any byte of the connection is read. */
+  /** Listens for the actor, and passes each new connection to `accept` before any byte of the connection is read. */
   readonly listen: (
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
-  /** Dials an address of an actor. The interruption of a dial closes its connection. */
+  /** Dials an address of an actor. When a dial is interrupted, its half-open connection is closed. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
-  /** Removes the files that an actor below this actor left behind when it died. `forget` never throws. */
+  /**
+   * Removes the files, such as socket files, that a dead actor below this actor has left behind. `forget` never throws.
+   */
   readonly forget?: ((actor: ActorId) => void) | undefined
-  /** The folders that live as long as the tree; the guard of the root removes them, however the tree ends. */
+  /** The folders that exist as long as the tree; the guard of the root removes these folders, however the tree ends. */
   readonly residue?: ReadonlyArray<string> | undefined
 }>()("@furrow/actor/TransportDriver") {}

@@ -1,6 +1,6 @@
 /**
- * A program with two Services that no file exports, on Effect or on promises: the whole tree must print `main` only
- * once.
+ * A program whose file exports neither of its two Services, with handlers in Effect or in promises: the whole tree must
+ * print `main` only once.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

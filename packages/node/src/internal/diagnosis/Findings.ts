@@ -63,8 +63,8 @@ export interface Finding {
 /** The ages of waits, in milliseconds, from which the waits are reported as findings. */
 export interface Options {
   /**
-   * The least age of a reported deadlock, wait for a name, or cancel, in milliseconds. The default age of a reported
-   * wait is 1000 milliseconds.
+   * The least age of a deadlock, a wait for a name, or a cancel that is reported, in milliseconds. The default age of a
+   * reported wait is 1000 milliseconds.
    */
   readonly thanMillis: number
   /**
@@ -142,7 +142,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A wait for a known dialog or actor is preferred to a wait that may be for any of several.
+    // A wait for a known dialog or actor is preferred to a wait for any one of several dialogs or actors.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])
@@ -295,7 +295,9 @@ const readers = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyAr
   })
 }
 
-/** The milliseconds from which on a slow start or end of an actor is reported as a note. */
+/**
+ * The age of a start or an end of an actor, in milliseconds, from which a note reports the start or the end as slow.
+ */
 const slowMillis = 2000
 
 const children = ({ inside }: Answered): ReadonlyArray<Finding> =>

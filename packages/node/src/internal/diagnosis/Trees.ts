@@ -81,7 +81,9 @@ export interface Options {
   readonly within?: Duration.Input | undefined
 }
 
-/** Returns the pid of the topmost candidate above a process, by the parents that the kernel knows. */
+/**
+ * Returns the pid of the topmost process above a process that may be an actor, by the parents that the kernel knows.
+ */
 const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeInspect.Candidate): number => {
   const above = all.get(candidate.parent)
   return above === undefined ? candidate.pid : topOf(all, above)

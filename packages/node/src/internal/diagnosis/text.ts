@@ -4,14 +4,17 @@
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** Replaces control characters in a text of several lines by their escapes. Line breaks in the text stay. */
+/**
+ * Replaces control characters in a text of several lines by their escapes. Line breaks in a text of several lines are
+ * kept as they are.
+ */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
 
 const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
 
-/** Formats a time in its largest unit: `120 ms`, `4.2 s`, `3 min`, `2.5 h`. */
+/** Formats a time in the largest unit that is not larger than the time: `120 ms`, `4.2 s`, `3 min`, `2.5 h`. */
 export const duration = (millis: number): string => {
   if (millis < second) return `${Math.round(millis)} ms`
   if (millis < minute) return `${(millis / second).toFixed(1)} s`

@@ -5,8 +5,8 @@
 import { StringDecoder } from "node:string_decoder"
 
 /**
- * The number of characters of the longest chunk of a program's output line. A longer line of a program's output is
- * passed on in several chunks.
+ * The number of characters of the longest chunk of a program's output line. A line of a program's output that is longer
+ * than the longest chunk is passed on in several chunks.
  */
 export const maxLineChars = 16 * 1024
 

@@ -43,7 +43,7 @@ const keptLines = 20
 const keptLineChars = 1024
 /**
  * Milliseconds to wait for more output after the exit of a program. A process that has left the program's group may
- * hold the output pipes open for longer than the wait.
+ * hold the output pipes open for longer than this process waits for output.
  */
 const outputGraceMillis = 100
 /**
@@ -51,8 +51,8 @@ const outputGraceMillis = 100
  */
 const readingTurns = 8
 /**
- * The bytes of a program's output that may be unread when the program exits. Output beyond these bytes comes from
- * another process that holds the exited program's pipe.
+ * The bytes of a program's output that may be unread when the program exits. Output beyond the bytes that may be unread
+ * at a program's exit comes from another process, which holds the exited program's pipe.
  */
 const maxRestBytes = 2 * 1024 * 1024
 /** The most milliseconds after the exit of a program for which the rest of its output is read. */
@@ -162,7 +162,10 @@ export class Running {
     })
   }
 
-  /** Stops the program, and waits for its end no longer than `stopMillis` and then the bound of SIGKILL. */
+  /**
+   * Stops the program: sends its stop signal and waits at most `stopMillis`, and then sends SIGKILL and waits for the
+   * bound of a SIGKILL.
+   */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { name, stopMillis, stopSignal } = this.options
     this.state = Life.step(this.state, { _tag: "Stop" })
@@ -246,8 +249,8 @@ export class Running {
   }
 
   /**
-   * Reads the output of an exited program on until no new bytes come for a while. Output of the program from before its
-   * exit may still be in the kernel.
+   * Goes on reading the output of an exited program until no new bytes arrive for a while. Output of the program from
+   * before its exit may still be in the kernel.
    */
   private rest(reading: Fiber.Fiber<void>): Effect.Effect<void> {
     const until = this.counts.bytes + maxRestBytes

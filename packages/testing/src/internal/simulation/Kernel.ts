@@ -1,10 +1,10 @@
 /**
- * The simulated machine: processes, their queues of jobs, and one virtual clock. A seed decides which job of the
- * simulated machine runs next.
+ * The simulated computer: processes, their queues of jobs, and one virtual clock. A seed decides which job of the
+ * simulated computer runs next.
  *
- * A queue of jobs (`Lane`) on the simulated machine belongs to one fiber, one direction of a connection, or a sleep.
- * Jobs of one queue run in order, and jobs of different queues run in any order. A killed process has no queues of
- * jobs; the queues of a stopped process wait until it continues.
+ * A queue of jobs (`Lane`) belongs to one fiber, one direction of a connection, or one sleep. Jobs of one queue run
+ * in order, and jobs of different queues run in any order. A killed process has no queues of jobs; the queues of a
+ * stopped process wait until the process continues.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,11 @@ import { Sleepers } from "./Sleepers.ts"
 
 export type Job = () => void
 
-/** A queue of jobs on the simulated machine, which run one after the other. */
+/** A queue of jobs of the simulated computer, which run one after the other. */
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
-  /** The state of a queue of jobs: in the pool, held with its process, in transit through the network, or empty. */
+  /** The state of a queue of jobs: empty, ready to run, held with its stopped process, or late in the network. */
   state: "idle" | "ready" | "held" | "late"
 }
 
@@ -37,7 +37,7 @@ export interface Process {
   skew: number
 }
 
-/** The chances and ranges of choices with which a seed disturbs a program. */
+/** The chances with which a seed disturbs a program, and the largest delay of late bytes. */
 export interface Temper {
   /** The chance that a fiber is preempted before an operation. */
   readonly preempt: number
@@ -64,21 +64,24 @@ const maxOperations = 2048
  */
 const choicesPerPromises = 64
 
-/** Returns a promise that resolves when all promise jobs of the program are done. */
+/** Returns a promise that resolves when the program has no promise left that can go on at once. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** A salt of the seed that separates the random numbers for queues of jobs from all other random numbers. */
+/** The number that separates the seed for queues of jobs from the seed for all other random numbers. */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
   now = 0
   choices = 0
   /**
-   * A hash of every choice of the run, so that two runs are compared by their choices, and not only by their output.
+   * A hash of every choice of the run, by which two runs are compared.
    */
   fingerprint = 0
   readonly next: Seed.Next
-  /** Random numbers only for queues of jobs, so that numbers which a program draws do not change which queue runs. */
+  /**
+   * Random numbers for the choice of a queue of jobs alone; random numbers that a program draws do not change which
+   * queue runs.
+   */
   private readonly nextLane: Seed.Next
   private readonly calm: Ranges
   private last: Lane | undefined
@@ -90,7 +93,7 @@ export class Kernel {
   private untilPreempt: number
   /** Jobs that run after a number of choices; the last job in the list is the next to run. */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
-  /** Imports and other promises from outside the simulation, for which the whole simulated machine waits. */
+  /** Imports and other promises from outside the simulation, for which the whole simulated computer waits. */
   private outside: Array<Promise<() => void>> = []
 
   constructor(seed: number, temper: (next: Seed.Next) => Temper, calm: Ranges = []) {
@@ -160,7 +163,10 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /** Adds a job as `push` does, but over the network: the job may be late, and later jobs of its queue then wait. */
+  /**
+   * Adds a job as `push` does, but through the network: the job may be late, and later jobs of its queue then wait
+   * for it.
+   */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
@@ -176,7 +182,7 @@ export class Kernel {
     return this.sleepers.add(this.now + millis, job)
   }
 
-  /** Runs the job between two choices of the machine, after the given number of choices. */
+  /** Runs a job between two choices of the simulated computer, after the given number of choices. */
   after(choices: number, job: Job): void {
     const at = this.choices + choices
     const i = this.dooms.findIndex((other) => other.at <= at)
@@ -184,7 +190,7 @@ export class Kernel {
   }
 
   /**
-   * Stops the simulated machine until the promise is settled, so that no choice depends on the time that the promise
+   * Stops the simulated computer until the promise is settled, so that no choice depends on the time that the promise
    * takes.
    */
   await<A>(process: Process, promise: PromiseLike<A>, done: (settled: PromiseSettledResult<A>) => void): void {
@@ -194,7 +200,7 @@ export class Kernel {
     this.outside.push(settled)
   }
 
-  /** True if a fiber of this simulated process is preempted now. */
+  /** True if the seed preempts a fiber of this simulated process now. */
   preempts(process: Process, operations: number): boolean {
     if (process.state !== "running" || operations >= maxOperations) return true
     if (--this.untilPreempt > 0 || this.isCalm) return false
@@ -225,7 +231,7 @@ export class Kernel {
   }
 
   /**
-   * Returns the queue of jobs that the seed picks, or the queue that ran last if the seed does not make this choice.
+   * Returns the queue of jobs that the seed picks, or the queue that ran last if this choice is not left to the seed.
    */
   private pick(count: number): number {
     const i = Math.floor(this.nextLane() * count)
@@ -255,7 +261,7 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added queues to the end of the list of queues, but no job removes a queue from the list.
+        // A job may have added queues at the end of the list of queues, and no job removes a queue from this list.
         this.take(i)
       }
       return true
@@ -268,7 +274,7 @@ export class Kernel {
     this.sleepers.pass(to)
   }
 
-  /** Runs jobs of the simulated machine until `isDone` is true and no job can run, or until no job can run at all. */
+  /** Runs jobs of the simulated computer until `isDone` is true and no job can run, or until no job can run at all. */
   async drive(
     isDone: () => boolean,
     options: { readonly maxChoices: number; readonly signal: AbortSignal }

@@ -1,6 +1,6 @@
 /**
- * The processes of one simulated run by their names, actions on these processes from outside, and the history of the
- * run.
+ * Knows the processes of one simulated run by their names, acts on these processes from outside, and writes the
+ * history of the run.
  *
  * @since 0.1.0
  */
@@ -22,9 +22,9 @@ export interface Happening {
 }
 
 /**
- * Faults that hit actors by chance. Each field is the share of all actors, from 0 to 1, that a fault hits at a moment
- * which the seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance
- * that bytes are late. The seed chooses the two chances of preemption and delay by default.
+ * Faults that hit actors by chance. Each field is the share of all actors, from 0 to 1, that are hit by the fault at
+ * a moment that the seed chooses. The field `preempt` is the chance that a fiber is preempted before an operation,
+ * and `late` the chance that bytes are late. By default the seed chooses the chances `preempt` and `late`.
  *
  * @category models
  * @since 0.1.0
@@ -41,20 +41,20 @@ export interface Faults {
    */
   readonly sever?: number | undefined
   /**
-   * The share of actors whose connection to their parent is held for 3 to 9,000 milliseconds: nothing arrives in either
-   * direction.
+   * The share of actors whose connection to their parent is held for 3 to 9,000 milliseconds, during which nothing
+   * arrives in either direction.
    */
   readonly hold?: number | undefined
   readonly preempt?: number | undefined
   readonly late?: number | undefined
 }
 
-/** The number of choices after an actor's start within which a random fault happens. */
+/** The largest number of choices between an actor's start and a random fault of this actor. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
-/** The text by which the history describes a cut, from the side of an actor. */
+/** The texts by which the history describes a cut of an actor's connection, from the side of this actor. */
 const cutWords = { both: "is cut off from", incoming: "hears no more of", outgoing: "is heard no more by" } as const
-/** The largest number of bytes that still pass on a connection that a random fault cuts in one direction. */
+/** The largest number of bytes that still pass before a random fault cuts one direction of a connection. */
 const maxSeveredBytes = 4_096
 
 /**
@@ -78,7 +78,7 @@ const pairOf = (one: Process, other: Process): string =>
 
 export class Machine implements Watcher {
   readonly happenings: Array<Happening> = []
-  /** Actors that were harmed from outside: calls that are lost with these actors are no fault of the program. */
+  /** Actors that were harmed from outside; a call that is lost with such an actor is no fault of the program. */
   readonly hurt = new Set<string>()
   private readonly kernel: Kernel
   private readonly faults: Faults
@@ -102,15 +102,17 @@ export class Machine implements Watcher {
   readonly wired = (wire: Wire, from: Process, to: Process): void => {
     this.wires.push({ wire, from, to })
     if (this.apart.has(pairOf(from, to))) wire.hold()
-    // The kernel reports the end of a process even over a held connection, so the hold of a connection ends with either
-    // process.
+    // The kernel reports the end of a process even over a held connection, so the end of either process ends the hold
+    // of a connection.
     to.holds.push(() => {
       for (const one of this.wires) if (one.from === to || one.to === to) one.wire.release()
       this.wires = this.wires.filter((one) => one.from !== to && one.to !== to)
     })
   }
 
-  /** Wraps the handle of every actor for its parent, because every fault of a process happens through its handle. */
+  /**
+   * Wraps the handle by which a parent holds an actor, because every fault of a process happens through this handle.
+   */
   readonly between = (handle: ProcessHandle): ProcessHandle => {
     const process = this.byUuid.get(handle.actor.uuid)!
     this.handles.set(process, handle)
@@ -140,7 +142,8 @@ export class Machine implements Watcher {
   }
 
   /**
-   * Returns the two processes at the ends of a connection; the second process is by default the parent of the first.
+   * Returns the two processes at the ends of a connection; by default the second process is the parent of the first
+   * process.
    */
   ends(actor: string, peer: string | undefined): [Process | undefined, Process | undefined] {
     const process = this.find(actor)
@@ -162,7 +165,7 @@ export class Machine implements Watcher {
   }
 
   /**
-   * The signal SIGTERM is a request and does no harm, so calls that are lost after SIGTERM are a fault of the program.
+   * The signal SIGTERM is a request and does no harm, so a call that is lost after SIGTERM is a fault of the program.
    */
   terminate(process: Process | undefined): void {
     const handle = process && this.handles.get(process)
@@ -184,7 +187,7 @@ export class Machine implements Watcher {
     this.kernel.continue(process)
   }
 
-  /** The directions (`Wire`) of the connections between two processes, as the first process sees them. */
+  /** The directions (`Wire`) of the connections between two processes, from the point of view of the first process. */
   private wiresOf(process: Process, other: Process, direction: Direction): ReadonlyArray<Wire> {
     return this.wires.flatMap(({ from, to, wire }) =>
       direction !== "outgoing" && from === other && to === process ||

@@ -55,7 +55,8 @@ const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
 /**
- * The functions by which the simulated machine learns of its processes, and of the connections between these processes.
+ * The functions by which the simulated computer learns of its processes, and of the connections between these
+ * processes.
  */
 export interface Watcher {
   readonly started: (process: Process, uuid: string) => void

@@ -1,5 +1,5 @@
 /**
- * Pseudorandom numbers from a seed: the same seed gives the same numbers, on every machine.
+ * Pseudorandom numbers from a seed: the same seed gives the same numbers, on every computer.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Jobs that wait for a moment of virtual time, in a heap: sorted by moment, and then by the order in which they were
- * added.
+ * Jobs that wait for a moment of virtual time, in a heap: the job with the earliest moment is first, and of equal
+ * moments the job that was added first.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export class Sleepers {
     return () => void (sleeper.job = undefined)
   }
 
-  /** The virtual time in milliseconds at which the first waiting job runs. */
+  /** The moment of virtual time, in milliseconds, at which the first waiting job runs. */
   get first(): number | undefined {
     while (this.heap.length > 0 && this.heap[0]!.job === undefined) this.shift()
     return this.heap[0]?.at
