@@ -102,8 +102,10 @@ const section = (curves: ReadonlyArray<Curve>): string => {
     "",
     "![Growth curves](growth.svg)",
     "",
-    `Measured on Node ${process.versions.node} and ${os.availableParallelism()} cores, at the defaults of the built packages.`,
-    `The load average of the machine was ${os.loadavg()[0]!.toFixed(0)} at the end: compare the points of one curve.`,
+    `The curves were measured on Node ${process.versions.node} and ${os.availableParallelism()} cores, with the defaults of the built packages.`,
+    `The load average of the computer was ${
+      os.loadavg()[0]!.toFixed(0)
+    } at the end of the measurement, so compare only values of the same curve.`,
     "",
     "| curve | figure | values |",
     "| --- | --- | --- |",
