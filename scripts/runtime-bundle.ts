@@ -109,7 +109,7 @@ const reachable = async (): Promise<ReadonlyArray<Module>> => {
   const { output } = await build.generate({ format: "esm" })
   await build.close()
   const ids = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
-  // The order of the entries in the runtime bundle is the order in which they are evaluated.
+  // The modules of the runtime bundle are listed in the order in which an actor evaluates them.
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 

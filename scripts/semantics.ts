@@ -1,6 +1,6 @@
 /**
  * Checks docs/semantics.md against the tests: each guarantee and each row of the table of cancellation is named in a
- * title, and no title names a missing one.
+ * title, and no title names a guarantee or a row that is missing.
  *
  *     node scripts/semantics.ts
  *

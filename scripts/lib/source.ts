@@ -5,8 +5,8 @@ import * as Fs from "node:fs"
 import { parseSync } from "oxc-parser"
 
 /**
- * The kinds of imports: The kind of an import: `value` runs the other module first, `type` is erased by the compiler,
- * and `lazy` runs the module later. Only imports of the kind `value` can form a cycle.
+ * One import of a file. The kind `value` runs the imported module first, `lazy` runs the imported module later, and
+ * `type` is erased by the compiler. Only imports of the kind `value` can form a cycle.
  */
 export interface Import {
   readonly specifier: string

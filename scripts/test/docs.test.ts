@@ -4,7 +4,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { page, parse } from "../docs.ts"
 
-describe("A page of the reference", () => {
+describe("A page of the reference is written from doc comments", () => {
   it("a doc comment is split into text, examples, category and version", () => {
     assert.deepStrictEqual(
       parse("Adds two.\n\nMore of it.\n\n@example\n```ts\nadd(1, 2) // 3\n```\n@category math\n@since 0.1.0"),

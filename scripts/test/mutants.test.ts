@@ -25,7 +25,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
-describe("A mutant of the code", () => {
+describe("A mutant is applied to the code", () => {
   it("a mutant finds the text that it replaces in a folder, whatever the layout of the text", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
@@ -97,7 +97,7 @@ describe("A mutant of the code", () => {
   })
 })
 
-describe("The mutants of this repository", () => {
+describe("Each mutant of this repository can be applied", () => {
   it("each mutant applies exactly once, and names a test that exists and is about its fault", () => {
     const { problems, ready } = readAll(root)
     assert.deepStrictEqual(problems, [])
@@ -148,7 +148,7 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false
 }
 
-describe("The mutants that a run selects", () => {
+describe("A run selects some of the mutants", () => {
   it("the parts into which the mutants are divided contain each mutant once, and an impossible part is refused", () => {
     const places = Array.from({ length: 10 }, (_, place) => place)
     const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
@@ -157,7 +157,7 @@ describe("The mutants that a run selects", () => {
   })
 })
 
-describe("The run of all mutants", () => {
+describe("A run applies every mutant in a copy", () => {
   it(
     "the run of all mutants applies each mutant in a copy, where packages import each other's copies, and leaves no files",
     {

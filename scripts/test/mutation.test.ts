@@ -26,7 +26,7 @@ const change = (find: string, replacement: string, file = "packages/a/src/a.ts")
 const many = (file: string): ReadonlyArray<Mutation.Change> =>
   Array.from({ length: 100 }, (_, i) => change("a > 0", `a > ${i}`, file))
 
-describe("A sample of code changes for the mutation test", () => {
+describe("A seed chooses the code changes of the mutation test", () => {
   const all = [...many("packages/a/src/a.ts"), ...many("packages/a/src/b.ts")]
 
   it("a sample of code changes is the same for one seed, in any order of the changes, and differs for another seed", () => {
@@ -43,7 +43,7 @@ describe("A sample of code changes for the mutation test", () => {
   })
 })
 
-describe("A code change by the mutation test", () => {
+describe("The mutation test applies a code change and reports it", () => {
   it("a change by the mutation test is applied to the text of its file, also over several lines", () => {
     assert.strictEqual(Mutation.made(text, change("a > 0", "true")), text.replace("a > 0", "true"))
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")

@@ -14,7 +14,7 @@ const dead = (files: Readonly<Record<string, string>>) => {
   return Pages.dead(all, (path) => all.has(path))
 }
 
-describe("The links of this repository's pages", () => {
+describe("The links of this repository's pages are checked", () => {
   it("every link of this repository's pages leads to a file and a heading", () => {
     assert.isAbove(pages.size, 40)
     assert.deepStrictEqual(Pages.dead(pages, (path) => Fs.existsSync(Path.join(root, path))), [])
@@ -55,7 +55,7 @@ describe("The links of this repository's pages", () => {
   })
 })
 
-describe("The commands of this repository's pages", () => {
+describe("Commands in this repository's pages exist", () => {
   const { scripts } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }

@@ -1,9 +1,9 @@
 /**
  * The main module of Furrow: a program defines what an actor can do, starts actors under an owner, and calls them.
  *
- * Every actor has an owner. `runInActor` and `streamInActor` own the actor that they start as long as they run; a
- * `nursery` owns the actors that are started in it; `startScoped` gives an actor to a Scope. When an owner ends before
- * its actors, these actors end with the owner.
+ * Every actor has an owner. The functions `runInActor` and `streamInActor` own the actor that they start as long as
+ * they run. A `nursery` owns the actors that are started in it, and the function `startScoped` gives an actor to a
+ * Scope. When an owner ends before its actors, these actors end with the owner.
  *
  * @since 0.1.0
  */
@@ -93,7 +93,7 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
   /**
    * The trees that can find the actor, if trees share names (`Discovery.layerShared`): the actor's own tree, the trees
    * of its host, or all trees. A `unique` name is unique among all trees that can find the actor. The default of an
-   * actor's `listed` is the option `listed` of `Discovery.layerShared`, which is `everyone` by default.
+   * actor's option `listed` is the option `listed` of `Discovery.layerShared`, which is `everyone` by default.
    */
   readonly listed?: Listing | undefined
 }
@@ -138,8 +138,8 @@ const portalOfAny = (
  * otherwise fails with `SpawnFailed` or `NameTaken`. The nursery of an actor fails if the actor is lost after its
  * start.
  *
- * The nursery cancels the actor when the body of the nursery returns. With `await: true` the nursery does not cancel
- * the actor, but waits until the actor ends by itself or is cancelled through its portal.
+ * The nursery cancels the actor when the body of the nursery returns. With the option `await: true` the nursery does
+ * not cancel the actor, but waits until the actor ends by itself or is cancelled through its portal.
  *
  * @example
  * ```ts
@@ -181,8 +181,8 @@ const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => o
 
 /**
  * Starts an actor in the Scope of the context. The start of the actor resolves when the actor is ready to serve, and
- * the actor ends when the Scope closes. `startScoped` fails with `SpawnFailed` or `NameTaken` if the actor does not
- * start.
+ * the actor ends when the Scope closes. The function `startScoped` fails with `SpawnFailed` or `NameTaken` if the actor
+ * does not start.
  *
  * The death of an actor in a Scope interrupts no fiber: calls to the actor fail with `ActorLost`, and `portal.wait`
  * returns the actor's exit. An actor's death that no call and no wait has seen is logged when the actor's Scope closes.
@@ -235,7 +235,7 @@ type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
 /**
  * Starts an actor for the function `use`, and ends the actor when the effect of `use` has succeeded, failed or been
- * interrupted. An interrupted caller ends the actor at once.
+ * interrupted. If the caller is interrupted, the actor that was started for `use` ends at once.
  */
 const inOwnActor = <A>(
   local: LocalActor,
@@ -259,10 +259,10 @@ const inOwnActor = <A>(
 
 /**
  * Runs a call in an actor of its own: starts the actor, waits for the answer, and ends the actor. Interrupting the call
- * interrupts the far fiber and waits for its finalizers, bounded by the shutdown ladder.
+ * interrupts its fiber in the actor, and waits for that fiber's finalizers no longer than the shutdown ladder allows.
  *
- * `runInActor` fails with the error of the call's endpoint, or with an `ActorError`. The option `name` is the name of
- * the actor, which defaults to the name of the call's endpoint.
+ * The function `runInActor` fails with the error of the call's endpoint, or with an `ActorError`. The option `name` is
+ * the name of the actor, which defaults to the name of the call's endpoint.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * Failures between two actors: a closed union of tagged errors, beside the error that an endpoint declares itself. Each
- * `ActorError` names the side that caused the error, the actor or endpoint that the error concerns, and what the user
- * can do next. The page docs/errors.md lists all errors with advice.
+ * Defines the failures between two actors: a closed union of tagged errors, besides the error that an endpoint declares
+ * itself. Each `ActorError` names the side that caused the error, the actor or endpoint that the error concerns, and
+ * what the user can do next. The page docs/errors.md lists all errors with advice.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Events of a tree of actors as values, and snapshots of the states of the tree's actors. `Actor.events` is the stream
- * of the events; `Actor.statistics` and `portal.statistics` take the snapshots.
+ * Defines the events of a tree of actors as values, and the snapshots of the tree's actors. `Actor.events` is the
+ * stream of the events; `Actor.statistics` and `portal.statistics` take the snapshots.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Layers that every actor of a tree builds around its handlers, for telemetry, configuration or values of Effect's
- * references. Ambient Layers are an option of the runtime.
+ * Makes Layers that every actor of a tree builds around its handlers, for telemetry, configuration or values of
+ * Effect's references. A root gives its ambient Layers to the runtime by the option `ambient`.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,7 @@
  * An endpoint is a name, a kind (call, stream or dialog) and schemas. `Actor.fn`, `Actor.stream` and `Actor.dialog`
  * make an endpoint with its implementation; `Actor.endpoint`, `Actor.streamEndpoint` and `Actor.dialogEndpoint` make
  * only the contract. Calling an endpoint with a payload makes a call: data that can cross to an actor, and an Effect or
- * Stream that runs in this process.
+ * Stream that runs in the caller's process.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Types for the state of one actor, and the client with which an observer asks an actor for its state from outside the
- * tree.
+ * Defines types for the state of one actor, and the client with which an observer asks an actor for its state from
+ * outside the tree.
  *
  * The platform opens the door for observers. `@furrow/devtools` is a tool for observers; programs read their own state
  * by `Actor.statistics`.

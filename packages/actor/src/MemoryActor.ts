@@ -1,5 +1,6 @@
 /**
- * Actors without processes: the same runtime, with each actor a fiber of this process, connected by memory.
+ * Runs actors without processes of their own: each actor is a fiber of this process, and the connections between actors
+ * are in memory.
  *
  * Actors in memory are for tests, and for programs that want the semantics without the processes. Actors in memory
  * behave to each other like actors in processes: values cross through codecs, a cancel is acknowledged, and an actor
@@ -104,9 +105,9 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // An ended actor in memory ends its half of the connection, and does not cut the connection, so that its last
-      // word still arrives. A killed actor sends and receives nothing more: its handlers are interrupted, and no new
-      // handler starts.
+      // An ended actor in memory ends its half of the connection, and does not cut the connection, so that the actor's
+      // last word still arrives. A killed actor sends and receives nothing more: its handlers are interrupted, and no
+      // new handler starts.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1

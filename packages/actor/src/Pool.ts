@@ -58,9 +58,9 @@ type AnyImplemented = Implemented<AnyEndpoint>
  */
 export interface TaskOptions {
   /**
-   * The time that a task may take, including the task's wait for a worker. At the deadline of a task its caller
-   * continues with `TaskTimeout`, whatever the worker does. A worker that does not let go of an overdue task is
-   * replaced. A task has no deadline by default.
+   * The time that a task may take, including the task's wait for a worker. At the deadline of a task the task's caller
+   * continues with the error `TaskTimeout`, whatever the worker does. A worker that does not let go of an overdue task
+   * is replaced. A task has no deadline by default.
    */
   readonly within?: Duration.Input | undefined
   /**
@@ -83,8 +83,8 @@ export interface TaskOptions {
  */
 export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
   /**
-   * True when the answers of `map` come in the order of the items. If `ordered` is false, each answer comes when its
-   * task is completed. Default: true.
+   * True when the answers of `map` come in the order of the items. If the option `ordered` of `map` is false, each
+   * answer comes when its task is completed. Default: true.
    */
   readonly ordered?: boolean | undefined
   /**
@@ -102,7 +102,7 @@ export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
 }
 
 /**
- * A pool of actors that expose `X`.
+ * A pool of actors that expose the definitions `X`.
  *
  * @category models
  * @since 0.1.0
@@ -111,8 +111,8 @@ export interface Pool<in X> {
   readonly "~furrow/Pool": (_: X) => void
   readonly name: string
   /**
-   * Runs a call on a worker. Interrupting the call interrupts the far fiber and waits for its finalizers, no longer
-   * than the pool's option `letGo`.
+   * Runs a call on a worker. Interrupting the call interrupts its fiber in the worker, and waits for that fiber's
+   * finalizers no longer than the pool's option `letGo` allows.
    */
   readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C,
@@ -293,9 +293,9 @@ const makePool = (
   })
 
 /**
- * Makes a pool in the Scope of the context. `make` returns the pool when its first workers are ready, and fails if one
- * of these workers does not start. The workers of a pool end when its Scope closes, and tasks that still wait for a
- * worker fail with `ActorUnreachable`.
+ * Makes a pool in the Scope of the context. The function `make` returns the pool when its first workers are ready, and
+ * fails if one of these workers does not start. The workers of a pool end when its Scope closes, and tasks that still
+ * wait for a worker fail with `ActorUnreachable`.
  *
  * The workers of a pool are called `name-1`, `name-2` and so on; `name` defaults to the name of the first endpoint.
  *
@@ -323,8 +323,8 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
 
 /**
  * Makes a pool of the actors of a Service in the Scope of the context: each worker is one actor of the Service, with
- * its own state. The Services that the Service `uses` stand in R and serve all workers; the option `config` holds the
- * settings of every worker.
+ * its own state. The Services that the Service `uses` stand in the requirements R and serve all workers; the option
+ * `config` holds the settings of every worker.
  *
  * @example
  * ```ts
@@ -355,8 +355,8 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
   readonly key: Name
   /**
-   * The Layer of the pool, such as `Hashing.layer`, or `Hashing.layer({ size: 8 })` with other limits. `Hashing.layer`
-   * is one value, so a graph of Layers that uses it twice has one pool.
+   * The Layer of the pool, such as `Hashing.layer`, or `Hashing.layer({ size: 8 })` with other limits. The Layer
+   * `Hashing.layer` is one value, so a graph of Layers that uses this Layer twice has one pool.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
 }
@@ -374,7 +374,8 @@ interface MakeService<Self> {
 
 /**
  * Declares a pool as a Service: a class that is the pool's key in the context, with the `layer` that makes the pool.
- * `expose` lists definitions, or `of` names a Service whose actors are the workers.
+ * The option `expose` lists the definitions that the workers serve, or the option `of` names a Service whose actors are
+ * the workers.
  *
  * @example
  * ```ts

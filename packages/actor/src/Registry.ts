@@ -71,8 +71,8 @@ const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   })
 
 /**
- * Opens a portal to the actor of a registry entry. If the actor of the entry is gone, `open` returns none, and reports
- * the missing actor to the registry.
+ * Opens a portal to the actor of a registry entry. If the actor of the entry is gone, the function `open` returns none,
+ * and reports the missing actor to the registry.
  */
 const open = (
   local: LocalActor,
@@ -93,9 +93,9 @@ const open = (
 
 /**
  * Opens a portal to the first actor among registry entries that is alive, and that has the Service or the endpoints of
- * the search. `first` tries the registry entries one after the other, because each attempt costs a connection. When no
- * registry entry leads to a living actor, `first` fails with the reason why the actor of the first entry was not
- * reached.
+ * the search. The function `first` tries the registry entries one after the other, because each attempt costs a
+ * connection. When no registry entry leads to a living actor, the function `first` fails with the reason why the actor
+ * of the first entry was not reached.
  */
 const first = (
   local: LocalActor,
@@ -165,7 +165,7 @@ const mostTried = 8
 
 /**
  * Waits until an actor has the name, no longer than `within` (default: for ever), and returns a portal to the actor as
- * `find` does. `wait` fails with `ActorUnreachable` when the time `within` has passed.
+ * `find` does. The function `wait` fails with `ActorUnreachable` when the time `within` has passed.
  *
  * @example
  * ```ts
@@ -256,8 +256,8 @@ export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
  * again when it dies, at most 3 times within 5 seconds. Portals to a shared actor survive a restart as portals to a
  * supervised actor do.
  *
- * `findOrStart` also finds an actor of the same Service and name that another owner has started. A found actor that has
- * another owner ends when this other owner ends it.
+ * The function `findOrStart` also finds an actor of the same Service and name that another owner has started. A found
+ * actor that has another owner ends when this other owner ends it.
  *
  * A failed start of a shared actor fails with the same error for all callers that wait for the actor, and the next
  * caller tries again. The error `NameTaken` of `findOrStart` says that an actor of another Service has the name. A
@@ -319,8 +319,8 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // A share of a shared actor that has ended for good is useless, so `opened` gives it back, and asks the root for
-    // the actor again.
+    // The function `opened` gives back a share of a shared actor that has ended for good, and asks the root for the
+    // actor again.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
@@ -422,8 +422,8 @@ export interface TreeRegistry {
  * known place (`NodeTransport.layerTls({ host, ports })`) from its start on (`listen: true`). The tree of the actor
  * that calls `Registry.at` and the tree of the asked root must have the same secret (`credentials`).
  *
- * `Registry.at` fails with `ActorUnreachable` if no root with the same secret answers at the address within
- * `Timeouts.connect`. The registry of another tree leaves out actors that are listed only for their own tree.
+ * The function `Registry.at` fails with `ActorUnreachable` if no root with the same secret answers at the address
+ * within `Timeouts.connect`. The registry of another tree leaves out actors that are listed only for their own tree.
  *
  * @example
  * ```ts
@@ -455,8 +455,8 @@ export const at = (
 
 /**
  * The addresses of this tree's root, which a program in another tree gives to `Registry.at`. The root of a tree begins
- * to listen when its addresses are first asked for. `Registry.addresses` fails with `ActorUnreachable` if the root
- * cannot listen.
+ * to listen when its addresses are first asked for. The function `Registry.addresses` fails with `ActorUnreachable` if
+ * the root cannot listen.
  *
  * @example
  * ```ts

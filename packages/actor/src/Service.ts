@@ -1,7 +1,7 @@
 /**
  * A Service is an actor as a Layer: callers import only the contract, and the implementation is built only in the
  * actor. The actor of a Service lives as long as its Layer lives, so a graph of Layers is also a graph of actors.
- * `Actor.Service` declares a Service, and the `serve` of the class implements it.
+ * `Actor.Service` declares a Service, and the function `serve` of the class implements the Service.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The plan of a spawner, by which the root and every actor of a tree start actors.
+ * Makes the plan of a spawner, by which the root and every actor of a tree start actors.
  *
  * A platform supplies its own spawner (`NodeSpawner.layer` starts processes). A program may wrap the platform's spawner
  * with a spawner of its own (`Spawner.portable`), which sees every start. A spawner that wraps the platform's spawner

@@ -1,6 +1,6 @@
 /**
- * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans
- * and metrics, and the root sends the logs of all actors, so nothing is sent twice.
+ * Exports the traces, metrics and logs of a whole tree by ambient Layers over Effect's own exporters. Each actor sends
+ * its own spans and metrics, and the root sends the logs of all actors, so nothing is sent twice.
  *
  * An actor loads the code of an exporter only if the options of its tree's root name an exporter. In a tree without an
  * exporter, calls make no spans.
@@ -34,7 +34,7 @@ const OtlpSettings = Schema.Struct({
 export interface OtlpOptions {
   /**
    * The address of a collector, such as `http://localhost:4318`; the paths `/v1/traces`, `/v1/metrics` and `/v1/logs`
-   * are appended to it.
+   * are appended to this address.
    */
   readonly url: string
   /**
@@ -120,8 +120,8 @@ export const devtools: (options: DevToolsOptions) => Ambient.Ambient<never> = Am
 )
 
 /**
- * Registers Furrow's own metrics with Effect, in the root and in every actor, for an exporter of the program's own.
- * `otlp` and `devtools` register the metrics of actors by themselves.
+ * Registers Furrow's own metrics with Effect, in the root and in every actor, for an exporter of the program's own. The
+ * Layers `otlp` and `devtools` register the metrics of actors by themselves.
  *
  * @example
  * ```ts

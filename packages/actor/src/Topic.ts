@@ -73,7 +73,7 @@ export interface SubscribeOptions<out K extends string> {
    * The number of earlier messages that the subscriber gets, out of the messages that the topic has kept. Default: 0.
    */
   readonly replay?: number | undefined
-  /** The treatment of a message for which the subscriber has no room. Default: `"block"`. */
+  /** Decides what happens to a message for which the subscriber has no room. Default: `"block"`. */
   readonly overflow?: Overflow | undefined
   /** The number of messages that may be on their way to the subscriber: the window of its stream. Default: 64. */
   readonly window?: number | undefined
@@ -103,8 +103,8 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
   /**
    * Publishes one message to the topic. Publishing succeeds when every subscriber of the message's key has the message,
-   * or has room for the message. A subscriber without room, and with `overflow: "block"`, delays only messages of the
-   * keys that it reads.
+   * or has room for the message. A subscriber that has no room, and has the option `overflow: "block"`, delays only
+   * messages of the keys that this subscriber reads.
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
   /**
@@ -114,8 +114,8 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
    * Reads the messages that are published to the topic from now on. The stream of a subscription does not end by
-   * itself: it fails if the topic's actor has ended and no successor is ready in time. When a supervisor restarts the
-   * topic, the stream gives a `Gap`, and continues with the messages that the successor has kept.
+   * itself: it fails if the topic's actor has ended and no successor of this actor is ready in time. When a supervisor
+   * restarts the topic, the stream gives a `Gap`, and continues with the messages that the topic's new actor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
   /**
@@ -136,7 +136,7 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
  */
 const maxLosses = 3
 
-/** True for an error which says that the topic's actor has ended, so that a successor may come. */
+/** True for an error which says that the topic's actor has ended, so that a successor of this actor may come. */
 const isLoss = (error: ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ContextCancelled" && error.ending ||
   error._tag === "ChannelClosed" || error._tag === "RemoteActorError" && error.ending
@@ -234,7 +234,8 @@ const follow = <A, K extends string>(
 
 /**
  * Declares a topic: a class that is the topic's key in the context, with `layer` to run the topic's actor, and `serve`
- * for the module that implements the topic. `publish` and `subscribe` use the topic in the context.
+ * for the module that implements the topic. The functions `publish` and `subscribe` of a topic's class use the topic in
+ * the context.
  *
  * @example
  * ```ts

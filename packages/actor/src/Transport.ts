@@ -1,5 +1,6 @@
 /**
- * The transports by which the actors of a tree reach each other, besides the connections between parents and children.
+ * Makes the transports by which the actors of a tree reach each other, besides the connections between parents and
+ * children.
  *
  * A program supplies a `Layer<Transport>`: a plan from which every actor of the tree builds its own transport.
  * `Transport.portable` makes a plan from a module, a key, settings and a function; `Transport.merge` combines several

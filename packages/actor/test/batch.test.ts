@@ -18,7 +18,7 @@ const read = (portal: Actor.Portal<typeof oneByOne>, call: ReturnType<typeof one
     return { items, exit }
   })
 
-describe("A stream whose source emits one item at a time", () => {
+describe("A stream joins the single items of its source to chunks", () => {
   it.effect("a stream sends, in order and in chunks, the items that its source emits one at a time", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [oneByOne] })

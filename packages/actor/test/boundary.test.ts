@@ -12,7 +12,7 @@ const { blob, chat, even, fetched, lie, lieLater, Picky, size, stored, times } =
 const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
-describe("The checks of payloads on both sides of a connection", () => {
+describe("Both sides of a connection check payloads against their schemas", () => {
   it.effect("a call with a wrong payload is built without an error, and dies when it runs in this process", () =>
     Effect.gen(function*() {
       const call = even({ n: 3 })

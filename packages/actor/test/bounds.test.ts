@@ -11,7 +11,7 @@ import { drained, pass, settle } from "./support/Time.ts"
 
 const { say } = Journal
 
-describe("The bounds of the wait for a cancelled call", () => {
+describe("A caller waits for its cancelled call only up to a bound", () => {
   it.effect("G12: a callee whose finalizer never ends delays its interrupted caller for Timeouts.cancel, and the dialog stays listed as stuck", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -56,7 +56,7 @@ const thrown = () => {
 /** Is not asked in a tree in memory: what is around it is. */
 const native = Layer.succeed(Spawner.Spawner, { plan: undefined, native: () => Effect.never })
 
-describe("A spawner that breaks its duties", () => {
+describe("A spawner that breaks its duties fails the start of its actor", () => {
   const around = MemoryActor.layer.pipe(Layer.provide(Spawning.pipe(Layer.provide(native))))
   const ways: Record<string, readonly [() => any, RegExp]> = {
     "that throws": [thrown, /step: process\): the spawner threw: out of luck/],
@@ -103,7 +103,7 @@ it.live("a failed start of an actor carries the last lines of stderr, even lines
     assert.deepStrictEqual([error.step, error.stderr], ["layer", ["said before it failed"]])
   })))
 
-describe("A transport that breaks its duties", () => {
+describe("A transport that breaks its duties fails its dials, and delays no end of an actor", () => {
   const layer = MemoryActor.layer.pipe(Layer.provide(Talking))
   /** One actor dials another, which listens for it. */
   const call = Actor.nursery(Effect.gen(function*() {
@@ -141,7 +141,7 @@ describe("A transport that breaks its duties", () => {
     })))
 })
 
-describe("A root's Discovery that does not answer", () => {
+describe("A root's Discovery that does not answer fails the requests that wait for it", () => {
   const over = (change: (below: Discovery.Directory) => Discovery.Directory) =>
     MemoryActor.layer.pipe(Layer.provide(
       Layer.effect(
@@ -180,7 +180,7 @@ describe("A root's Discovery that does not answer", () => {
   }
 })
 
-describe("An ambient Layer that cannot be built", () => {
+describe("An ambient Layer that cannot be built is reported by an error", () => {
   it.live("an ambient Layer that fails with a tagged error is reported with the error's tag and fields", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Failing }))

@@ -33,7 +33,7 @@ const broken = (handle: Partial<Spawner.ProcessHandle>, deaf = () => false) =>
     }
   })
 
-describe("A process handle that breaks its duties", () => {
+describe("An owner goes on when a process handle of its actor breaks its duties", () => {
   it.effect("G97: an actor whose process handle never reports the exit is given up after its kill, is lost, and is logged", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
@@ -85,7 +85,7 @@ describe("A process handle that breaks its duties", () => {
   })
 })
 
-describe("A listener for the end of an actor", () => {
+describe("A listener for the end of an actor may throw without harm", () => {
   it.effect("G97: a listener for the end of an actor may throw: all other listeners are called, and the nursery ends", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {

@@ -10,7 +10,7 @@ import { boom, isPrime, TooSmall } from "./fixtures/prime.ts"
 
 const { echo, maybe, nothing, reject, throws, times } = Calls
 
-describe("Calls of an actor's endpoints", () => {
+describe("An actor answers the calls of its endpoints", () => {
   it.effect("a call runs in an actor of its own, and its result comes back", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1009 })), true)

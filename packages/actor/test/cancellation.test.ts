@@ -14,7 +14,7 @@ const { say } = Journal
 const interrupt = (fiber: Fiber.Fiber<unknown, unknown>) =>
   Effect.forkChild(Effect.andThen(say("interrupted"), Effect.andThen(Fiber.interrupt(fiber), say("resumed"))))
 
-describe("The cancellation of calls and streams", () => {
+describe("An interrupted caller cancels its calls and streams in other actors", () => {
   it.effect("G11: interrupting a call on a portal interrupts the callee and waits for its finalizers", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -66,7 +66,7 @@ describe("The cancellation of calls and streams", () => {
       ])
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("Effect.timeout around runInActor fails after the far finalizers have run", () =>
+  it.effect("Effect.timeout around runInActor fails after the finalizers in the called actor have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Actor.runInActor(work({ cleanup: 300 })).pipe(
@@ -129,7 +129,7 @@ describe("The cancellation of calls and streams", () => {
     })).pipe(Effect.provide(MemoryActor.layer)))
 })
 
-describe("The author and the reason of a cancel of an actor", () => {
+describe("A cancel passes its author and its reason on to handlers and callers", () => {
   it.effect("G14: the reason of portal.cancel reaches the actor's finalizers and every caller with an open call to it", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -83,7 +83,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
   ["a word with a field of another type", "Malformed", frame(0x92, 0x0e, 0xa1, 0x61)]
 ]
 
-describe("A peer that breaks rules of the protocol", () => {
+describe("A peer that breaks a rule of the protocol loses its connection", () => {
   it.effect.each(words)(
     "a peer that says $0 breaks $1: every open call of both sides fails, and each error names the side that broke the rule",
     ([, rule, said]) =>
@@ -152,7 +152,7 @@ describe("A peer that breaks rules of the protocol", () => {
     }))
 })
 
-describe("The numbers of dialogs on one connection", () => {
+describe("A connection numbers its dialogs", () => {
   it.effect("the numbers of dialogs grow by two: 1, 3, 5 at the dialler, 2, 4, 6 at the acceptor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
@@ -163,7 +163,7 @@ describe("The numbers of dialogs on one connection", () => {
     }))
 })
 
-describe("A peer whose words come late", () => {
+describe("A PeerChannel reads a peer's words even if they come late or in pieces", () => {
   it.effect("a word for an ended dialog is dropped, and a word for a dialog that never existed is a violation", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
@@ -205,7 +205,7 @@ describe("A peer whose words come late", () => {
     }))
 })
 
-describe("The end of a connection", () => {
+describe("The end of a connection ends its dialogs with a reason", () => {
   it.effect("the end of a connection fails every open call once with ActorLost, even if the connection ends in the middle of a word", () =>
     Effect.gen(function*() {
       for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
@@ -242,7 +242,7 @@ describe("The end of a connection", () => {
     }))
 })
 
-describe("A peer that says Bye", () => {
+describe("A peer that says Bye ends the open calls to it", () => {
   const bye = (how: Farewell["how"]): Message => ({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [] }) })
   const boxed = { type: "Error", message: "out of luck", stack: "", cause: null, origin: idOf("right"), path: [] }
   it.effect.each<readonly [how: string, how: Farewell["how"], tag: ActorError.ActorError["_tag"], message: RegExp]>([
@@ -275,7 +275,7 @@ describe("A peer that says Bye", () => {
   )
 })
 
-describe("Calls that are on their way when the peer says Bye", () => {
+describe("Calls that the peer has not read when it says Bye count as not begun", () => {
   it.effect("G210: calls that a peer had not read when it said Bye count as not begun, and earlier calls as perhaps begun", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
@@ -301,7 +301,7 @@ describe("Calls that are on their way when the peer says Bye", () => {
     }))
 })
 
-describe("The handshake of a PeerChannel", () => {
+describe("A handshake decides whether two PeerChannels become connected", () => {
   it.effect("both sides of a handshake know each other's name, and keep to the smaller of their two frame limits", () =>
     Effect.gen(function*() {
       const config = dialler("left")

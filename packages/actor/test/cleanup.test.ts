@@ -16,7 +16,7 @@ const failures = (events: Events) =>
 
 const cutOff = /^the release of its layers did not end within 4750 ms/
 
-describe("An actor whose cleanup fails or hangs", () => {
+describe("An actor ends within a bound even if its cleanup fails or hangs", () => {
   for (
     const [how, call, message, millis] of [
       ["dies", releaseDies, /^the release broke$/, 0],

@@ -8,7 +8,7 @@ import { isPrime } from "./fixtures/prime.ts"
 const other = (payload: Record<string, any>) =>
   Actor.endpoint("isPrime", { payload, success: Schema.Boolean, error: Schema.Never })
 
-describe("Two sides of a call with different contracts", () => {
+describe("The two sides of a call compare their contracts", () => {
   const ask = (call: Actor.Call<any>) =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })

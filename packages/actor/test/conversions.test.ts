@@ -16,7 +16,7 @@ const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type,
     return yield* bob.open(chat({ room: "a" }), (dialog) => body(dialog.stream))
   })).pipe(Effect.provide(MemoryActor.layer))
 
-describe("The stream of a dialog as Effect's Stream, Sink and Channel", () => {
+describe("The stream of a dialog becomes Effect's Stream, Sink or Channel", () => {
   it.effect("a Sink of a dialog sends and then ends its own direction, and a Stream of the dialog receives until the callee ends the other direction", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)

@@ -8,7 +8,7 @@ import { remaining, work } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
-describe("Deadlines of calls to other actors", () => {
+describe("The deadline of a call crosses to the called actor", () => {
   it.effect("G21: an actor three hops away from an Actor.timeout knows how much time remains until its deadline", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(
@@ -85,7 +85,7 @@ describe("Deadlines of calls to other actors", () => {
       assert.strictEqual(yield* Actor.timeout("1 second")(Actor.timeout(Duration.infinity)(call)), 1000)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("Actor.timeout fails as Effect.timeout does, after the far finalizers have run", () =>
+  it.effect("Actor.timeout fails as Effect.timeout does, after the finalizers in the called actor have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Actor.timeout("1 second")(Actor.runInActor(work({ cleanup: 200 }))).pipe(

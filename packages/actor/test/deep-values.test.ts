@@ -15,7 +15,7 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
   return error as ActorError.PayloadInvalid
 }
 
-describe("A value that is nested too deep, or contains itself", () => {
+describe("A value that is nested too deep, or contains itself, cannot be sent", () => {
   for (const shape of ["deep", "round"] as const) {
     it.effect(`G105: a payload that is nested too deep fails at the caller with PayloadInvalid, which names the faulty field (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("A value that is nested too deep, or contains itself", () => {
   }
 })
 
-describe("A text with half of a surrogate pair", () => {
+describe("A text with half of a surrogate pair cannot be sent", () => {
   it.effect("G108: text with half of a surrogate pair fails at its sender with PayloadInvalid, which names the field, and other text arrives whole", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [echo] })

@@ -16,7 +16,7 @@ const store = { kind: "service", module, name: "Store" } as const
 
 afterEach(forgetDefinitions)
 
-describe("The definitions of endpoints and Services in a process", () => {
+describe("An actor's process finds the recorded definitions of endpoints and Services", () => {
   it("the process of a root records no definitions of endpoints, and may define endpoints at any time", () => {
     make("run")
     assert.isUndefined(definitionOf(run))
@@ -67,7 +67,7 @@ describe("The definitions of endpoints and Services in a process", () => {
   })
 })
 
-describe("The file of a module that a definition names", () => {
+describe("A process finds the file of the module that a definition names", () => {
   it("the file of a module is the module's URL without the fragment", () => {
     assert.deepStrictEqual([fileOf(module), fileOf(`${module}#orders`)], [module, module])
   })

@@ -14,8 +14,8 @@ const withActor = <A, E, R>(
     Effect.provide(MemoryActor.layer)
   )
 
-describe("The life of a dialog", () => {
-  it.effect("a dialog gives a first value, streams both ways and settles once", () =>
+describe("A dialog ends together with its body and its callee", () => {
+  it.effect("a dialog gives a first value, sends items in both directions, and ends once with a result", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         chat({ room: "abc" }),

@@ -117,7 +117,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
   ["more bytes than the window", "CreditOverrun", [items(1), items(1), items(1), items(1)]]
 ]
 
-describe("A callee that breaks rules of the protocol", () => {
+describe("A callee that breaks rules of the protocol fails the calls to it", () => {
   it.effect.each(rows)(
     "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side that broke the rule",
     ([, rule, words]) =>
@@ -168,7 +168,7 @@ describe("A callee that breaks rules of the protocol", () => {
     }).pipe(drained))
 })
 
-describe("A caller that breaks rules of the protocol", () => {
+describe("A callee protects itself from a caller that breaks rules of the protocol", () => {
   const breaches: ReadonlyArray<readonly [title: string, rule: string, words: ReadonlyArray<Message>]> = [
     ["a second cancel", "DialogOrder", [
       { _tag: "Cancel", dialog: 1, by: idOf("left"), reason: "once", deadline: 0 },

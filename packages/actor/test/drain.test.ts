@@ -12,7 +12,7 @@ import { drained, pass, settle, within } from "./support/Time.ts"
 
 const start = (name: string) => Actor.start(name, { expose: D.all })
 
-describe("An actor that its owner drains", () => {
+describe("An owner drains its actor", () => {
   it.effect("G123: a drained actor begins no call of its owner or its peers, and finishes every open call", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
@@ -64,7 +64,7 @@ describe("An actor that its owner drains", () => {
       assert.strictEqual(yield* Portal.drain(frank, 0), 0)
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G123: a drained actor refuses other callers, and still answers its own children", () =>
+  it.effect("G123: a drained actor refuses callers other than its children, and still answers its children", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       assert.match(yield* peer.run(D.drains({ who: frank.ref })), /only its owner can drain frank@\d+/)

@@ -43,7 +43,7 @@ const Processes = Layer.succeed(Spawner.Spawner, {
 })
 const NotedProcesses = Noted.pipe(Layer.provide(Processes))
 
-describe("A program's own spawner, which wraps the spawner of actors in memory", () => {
+describe("A program's own spawner wraps the spawner of actors in memory", () => {
   const memory = memorySpawner.pipe(Effect.map((spawner) =>
     Layer.succeed(Spawner.Spawner, {
       plan: undefined,
@@ -71,15 +71,15 @@ describe("A program's own spawner, which wraps the spawner of actors in memory",
 
 const hub = Effect.sync(() => MemoryTransport.hub())
 
-describe("Actors whose listeners are in memory", () => {
+describe("The transport in memory keeps the contract of a transport", () => {
   for (const { run, title } of TransportSuite.contract(hub)) it.live(title, () => run)
 })
 
-describe("A connection that was dialled in memory", () => {
+describe("A connection that was dialled in memory keeps the contract of a connection", () => {
   for (const { run, title } of ConnectionSuite.contract(TransportSuite.dialled(hub))) it.live(title, () => run)
 })
 
-describe("The registrar of a tree", () => {
+describe("The registrar of a tree keeps the contract of a Discovery", () => {
   const make = DiscoverySuite.fromLayer(Discovery.layerTree)
   for (const { run, title } of DiscoverySuite.contract(make)) it.live(title, () => run)
 })
@@ -98,7 +98,7 @@ const Counted = Layer.effect(
   }))
 ).pipe(Layer.provide(Discovery.layerTree))
 
-describe("A program's own Discovery around the registrar of its tree", () => {
+describe("A program's own Discovery wraps the registrar of its tree", () => {
   for (const { run, title } of DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted))) it.live(title, () => run)
 
   it.effect("a program's own Discovery around the registrar of its tree sees every start in the tree", () =>

@@ -14,7 +14,7 @@ import { drained, until } from "./support/Time.ts"
 
 const rootThatServes = MemoryActor.layer({ expose: [audit, waits] })
 
-describe("An actor that is not ready yet", () => {
+describe("An actor can make calls before it is ready", () => {
   it.effect("an actor whose layers are being built can call its parent, and write logs", () =>
     Effect.gen(function*() {
       const logs = captureLogs()

@@ -65,7 +65,7 @@ const settableClock = () => {
   }
 }
 
-describe("A timeout that counts only running time", () => {
+describe("A timeout counts only the time in which its process runs", () => {
   it.effect("G92: a timeout elapses after exactly its length, by the program's Clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(4750))

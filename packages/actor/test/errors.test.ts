@@ -32,7 +32,7 @@ const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 
 const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
-describe("Any value that a handler throws", () => {
+describe("A handler may throw a value of any kind", () => {
   it.effect("any thrown value arrives at the caller, and the actor goes on serving", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throwing, isPrime] })
@@ -168,7 +168,7 @@ describe("Any value that a handler throws", () => {
     })).pipe(inMemory))
 })
 
-describe("The origin and the path of an error", () => {
+describe("An error keeps its origin and its path on the way to its caller", () => {
   it.effect("G24: a defect keeps its origin over any number of hops, and lists the actors that passed it on", () =>
     Effect.gen(function*() {
       for (const hops of [0, 1, 2]) {
@@ -222,7 +222,7 @@ describe("a Cause that a handler fails with arrives at the caller with all its r
       assert.strictEqual(yield* caught, 1)
     }).pipe(inMemory))
 
-  it.effect("a finalizer that dies turns a typed failure into a defect, as in one process, and both arrive", () =>
+  it.effect("a finalizer that dies turns a typed failure into a defect, as in one process, and the caller gets the defect and the failure", () =>
     Effect.gen(function*() {
       const here = yield* Effect.exit(untidy())
       assert(Exit.isFailure(here))

@@ -29,7 +29,7 @@ const spell = (event: Actor.ActorEvent): string => {
   }
 }
 
-describe("The events of an actor", () => {
+describe("An actor reports its events to several readers", () => {
   it.effect("G277: every reader gets the events of an actor, even if another reader dies or leaves", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
@@ -101,7 +101,7 @@ describe("The events of an actor", () => {
     }).pipe(inMemory))
 })
 
-describe("The statistics of an actor", () => {
+describe("An actor shows its state in statistics", () => {
   it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs of the shutdown ladder", () =>
     Effect.gen(function*() {
       yield* Journal.fresh

@@ -32,7 +32,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
     : String(exit)
 }
 
-describe("The exits that Nursery.exits gives", () => {
+describe("Nursery.exits gives the exits of a nursery's actors", () => {
   it.effect("G122: Nursery.exits gives every exit of the nursery's actors, and a failed actor does not fail the nursery while exits are read", () =>
     stage(
       (theatre) =>

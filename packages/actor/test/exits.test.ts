@@ -34,7 +34,7 @@ const othersOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
     () => []
   ).map(({ message }) => message)
 
-describe("The exit of an actor", () => {
+describe("The exit of an actor is equal for all its readers", () => {
   it.effect("G93: the exit of an actor is the same for its owner, for another actor's portal, and in the events", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
@@ -76,14 +76,14 @@ describe("The exit of an actor", () => {
     }))
 })
 
-describe("A failed cleanup of an actor that its owner ended", () => {
-  it.effect("G94: a failed cleanup of an ended actor fails a runInActor whose call had succeeded", () =>
+describe("A failed cleanup of an actor is reported to the owner that ended the actor", () => {
+  it.effect("G94: a failed cleanup of an ended actor fails Actor.runInActor, although the call had succeeded", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(answersAndDies()))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G91: a failed cleanup of an actor sets `ending` in the caller's error, even if another actor was the origin of the error", () =>
+  it.effect("G91: a failed cleanup of an actor sets the field `ending` of the caller's error, even if another actor was the origin of the error", () =>
     Effect.gen(function*() {
       const own = yield* Effect.flip(Actor.runInActor(answersAndDies(), { name: "frank" }))
       assert.deepInclude(own, { _tag: "RemoteActorError", ending: true })

@@ -25,7 +25,7 @@ const unknown = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
-describe("An actor and the endpoints that it exposes", () => {
+describe("An actor answers only calls of the endpoints that it exposes", () => {
   it.effect("G6: a call of an endpoint that is not exposed fails with EndpointUnknown, which lists the exposed endpoints", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
@@ -38,7 +38,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.strictEqual(yield* sent(frank), before)
     })).pipe(inMemory))
 
-  it.effect("an endpoint of the same name in another module counts as another endpoint", () =>
+  it.effect("two endpoints of one name in two modules count as two endpoints", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const error = yield* unknown(loose(frank).run(other({ n: 7 })))
@@ -87,7 +87,7 @@ describe("An actor and the endpoints that it exposes", () => {
   const duplicate =
     /two endpoints named "isPrime" in one `expose` \(of .*prime\.ts and .*other\.ts\): .*rename one of them/
 
-  it.effect("two endpoints of one name in `expose` are a defect of the start, before any process is started", () =>
+  it.effect("two endpoints of one name in the option `expose` of an actor are a defect of the start, before any process is started", () =>
     Effect.gen(function*() {
       const start = Effect.scoped(Actor.startScoped("frank", { expose: [isPrime, other] }))
       for (const attempt of [start, Actor.nursery(Actor.start("frank", { expose: [isPrime, other] }))]) {
@@ -99,7 +99,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("the same endpoint twice in one `expose` is a defect of the start", () =>
+  it.effect("an endpoint that stands twice in the option `expose` of an actor is a defect of the start", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("frank", { expose: [isPrime, isPrime] })))
       assert(Exit.isFailure(exit))
@@ -123,7 +123,7 @@ describe("An actor and the endpoints that it exposes", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("two endpoints of one name in a root's `expose` are a defect of the root's Layer", () =>
+  it.effect("two endpoints of one name in the option `expose` of a root are a defect of the root's Layer", () =>
     Effect.gen(function*() {
       const layer = MemoryActor.layer({ expose: [isPrime, other] })
       const exit = yield* Effect.exit(Effect.provide(Actor.current, layer))

@@ -50,7 +50,7 @@ const crowd = <A, E, R>(
     return yield* body(daemons)
   }))
 
-describe("A nursery with a failure", () => {
+describe("A nursery fails with the failure of its work", () => {
   it.effect("G53: a failing job interrupts the running body of its nursery at once, and its error stays typed", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

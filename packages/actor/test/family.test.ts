@@ -13,7 +13,7 @@ const { asksForSecret, audit, delegatesReport, feed, leans, rebels, reports, tak
 const withParent = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
   Effect.provide(drained(test), MemoryActor.layer({ name: "mother", expose: [audit, feed, waits] }))
 
-describe("An actor and its ancestors", () => {
+describe("An actor knows its ancestors", () => {
   it.effect("a root is called root, and has no parent", () =>
     Effect.gen(function*() {
       const { ancestors, id, isRoot, name } = yield* Actor.current
@@ -56,7 +56,7 @@ describe("An actor and its ancestors", () => {
     }))
 })
 
-describe("An actor and its parent", () => {
+describe("An actor calls the endpoints of its parent", () => {
   it.effect("G6: an actor calls the endpoints that its parent exposes, and no other endpoints of the parent", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(reports()), "mother heard a report")

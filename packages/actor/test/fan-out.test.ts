@@ -55,7 +55,7 @@ class World {
 
 const times = <A>(count: number, f: () => A): ReadonlyArray<A> => Array.from({ length: count }, f)
 
-describe("The machine of a fan-out", () => {
+describe("The machine of a fan-out shares one stream between its readers", () => {
   it("a fan-out reads nothing before it has a member, and before a member takes an item", () => {
     const world = new World()
     world.arrive(5)
@@ -75,7 +75,7 @@ describe("The machine of a fan-out", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("a `wait` member of a fan-out whose unread items fill its capacity holds back the other members, until it reads on or leaves", () => {
+  it("a fan-out's member with the policy `wait` and a full buffer holds back the other members, until the member reads on or leaves", () => {
     const world = new World()
     const slow = world.join("wait", 2)
     const quick = world.join("wait")
@@ -88,7 +88,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(times(7, () => world.take(quick)), [4, 5, 6, 7, 8, 9, 10])
   })
 
-  it("a `lag` or `drop` member of a fan-out holds back no other member and loses its oldest items, and a `lag` member is told of its loss once", () => {
+  it("a fan-out's member with the policy `lag` or `drop` holds back no member and loses its oldest items, and is told once with `lag`", () => {
     const world = new World()
     const lagging = world.join("lag", 2)
     const dropping = world.join("drop", 3)
@@ -149,7 +149,7 @@ describe("The machine of a fan-out", () => {
     assert.deepStrictEqual(world.feed, [3, 4, 5, 6, 7, 8, 9])
   })
 
-  it("a reader by `toStream` becomes a waiting member of the fan-out when the first member joins, unless the reader has left before", () => {
+  it("a reader by the Stream `toStream` becomes a waiting member of the fan-out together with the first member, unless the reader has left before", () => {
     const world = new World()
     world.input({ _tag: "Attach", id: 8, capacity: 2 })
     world.input({ _tag: "Attach", id: 9, capacity: 2 })

@@ -56,7 +56,7 @@ const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
 
 const untidied = ["Interrupt", `Die ${broke}`]
 
-describe("A callee's finalizer that dies after a cancel", () => {
+describe("A callee's finalizer that dies after a cancel fails the call of the caller", () => {
   it.effect("G82: a finalizer that dies after a cancel is in the cause of the call, as in one process", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
@@ -108,7 +108,7 @@ describe("A callee's finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
     })))
 
-  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside the far handler's defect, or is data beside its typed error", () =>
+  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside the callee's defect, or is data beside the callee's typed error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
       const both = ["Interrupt", "Die here", `Die ${broke}`]
@@ -133,7 +133,7 @@ describe("A callee's finalizer that dies after a cancel", () => {
       )
     })))
 
-  it.effect("G82: a failed far finalizer is kept as data beside the body's own error, and is reported; the body's error can be caught", () =>
+  it.effect("G82: a failed finalizer of a dialog's callee is kept as data beside the body's own error, which can be caught, and is reported", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -152,14 +152,14 @@ describe("A callee's finalizer that dies after a cancel", () => {
       assert.isTrue(told(logs.lines, "untidyTalk"))
     })))
 
-  it.effect("G82: a failed far finalizer is the result of a dialog that its body cancelled, and fails `open`", () =>
+  it.effect("G82: a failed finalizer of a dialog's callee is the result of the dialog that its body cancelled, and fails Portal.open", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(untidyTalk(), (dialog) => dialog.cancel("enough")))
       assert.deepStrictEqual(reasons(exit), [`Fail ${broke}`])
     })))
 })
 
-describe("A callee's finalizer that dies after the caller is gone", () => {
+describe("A callee's finalizer that dies after the caller is gone is reported", () => {
   it.effect("G83: a callee's finalizer that fails after the bound of the cancel causes an event and an Error log", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()

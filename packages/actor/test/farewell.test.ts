@@ -21,7 +21,7 @@ const serving = (...definitions: Parameters<typeof start>[0]) =>
 const failing = (actor: Effect.Success<ReturnType<typeof serving>>, call: unknown) =>
   Effect.forkChild(Effect.flip(actor.call(call)), { startImmediately: true })
 
-describe("The last word of an actor", () => {
+describe("An actor says with its last word how it ended", () => {
   it.effect("G87: the Bye of an actor says who ended the actor and why, and what failed in its cleanup", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(releaseDies)
@@ -61,8 +61,8 @@ describe("The last word of an actor", () => {
     })))
 })
 
-describe("An error of an actor that is ending", () => {
-  it.effect("G91: work that is cancelled together with its whole actor fails with `ending: true`", () =>
+describe("The error of a call says whether the called actor is ending", () => {
+  it.effect("G91: work that is cancelled together with its whole actor fails with an error whose field `ending` is true", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -71,7 +71,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "ContextCancelled", reason: "done", ending: true })
     })))
 
-  it.effect("G91: work that fails together with its whole actor fails with `ending: true`", () =>
+  it.effect("G91: work that fails together with its whole actor fails with an error whose field `ending` is true", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -99,7 +99,7 @@ describe("An error of an actor that is ending", () => {
       yield* actor.ended
     })))
 
-  it.effect("G91: an error of an actor that lives on has `ending: false`", () =>
+  it.effect("G91: an error of an actor that lives on has the value false in its field `ending`", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work, releaseDies)
       const call = yield* Effect.forkChild(actor.call(work({ cleanup: 0 })), { startImmediately: true })
@@ -113,7 +113,7 @@ describe("An error of an actor that is ending", () => {
     })))
 })
 
-describe("An actor that gets a signal", () => {
+describe("An actor that gets a signal asks its parent for its end", () => {
   it.effect("G90: an actor that gets a signal asks its parent to end it, and serves until then", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(short)

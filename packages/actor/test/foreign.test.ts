@@ -24,7 +24,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 /** Looks until foreign code has noticed so much: an event of it needs no time of the Clock. */
 const noticed = (expected: ReadonlyArray<string>) => Effect.map(settle, () => assert.deepStrictEqual(notes, expected))
 
-describe("Foreign code in a handler", () => {
+describe("A handler runs foreign code", () => {
   it.effect("G160: a promise in a handler resolves or rejects the call, and is aborted together with the call", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
@@ -71,7 +71,7 @@ describe("Foreign code in a handler", () => {
     })))
 })
 
-describe("A callback that feeds a stream", () => {
+describe("A callback of foreign code feeds a stream", () => {
   it.effect("a callback that feeds a stream is cleaned up when the reader leaves, and its end or failure ends or fails the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const all = yield* Stream.runCollect(bob.stream(feed({ count: 100, fails: false })))
@@ -92,8 +92,8 @@ describe("A callback that feeds a stream", () => {
     })))
 })
 
-describe("A dialog with foreign code", () => {
-  it.effect("foreign code that fails before its first value fails `open`, whose body never runs", () =>
+describe("Foreign code takes part in a dialog", () => {
+  it.effect("foreign code that fails before its first value fails Portal.open, whose body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(doubles({ fails: "before" }), () => Effect.die("it ran")))
       assert(error._tag === "RemoteActorError")

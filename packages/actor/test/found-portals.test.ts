@@ -14,8 +14,8 @@ import { settle } from "./support/Time.ts"
 
 beforeEach(reset)
 
-describe("A portal that an actor has found by name", () => {
-  it.effect("G217: a portal found by name leads to the successor after a roll and after a death", () =>
+describe("A portal that an actor has found by name follows the role of the found actor", () => {
+  it.effect("G217: a portal found by name leads to the successor of its actor after a roll and after a death", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { name: "post", unique: true })]),
       Effect.gen(function*() {
@@ -30,7 +30,7 @@ describe("A portal that an actor has found by name", () => {
     ))
 })
 
-describe("A role whose supervisor holds calls without a limit", () => {
+describe("A supervisor may hold calls to a role without a limit of time", () => {
   it.effect("G217: other actors can use a role whose supervisor holds calls without a limit of time", () =>
     supervised(
       Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),
@@ -43,8 +43,8 @@ describe("A role whose supervisor holds calls without a limit", () => {
     ))
 })
 
-describe("An idempotent call from another process", () => {
-  it.effect("G217: an idempotent call is repeated once at the successor when a roll has not waited for the call", () =>
+describe("An idempotent call from another process is repeated at the successor of its actor", () => {
+  it.effect("G217: an idempotent call is repeated once at the successor of its actor when a roll has not waited for the call", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {

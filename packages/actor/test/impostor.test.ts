@@ -57,7 +57,7 @@ const lies: ReadonlyArray<readonly [title: string, what: "claim" | "ready" | "go
   ["somebody else's child has another process", "ready", { uuid: "deep", pid: 666 }]
 ]
 
-describe("Reports about an actor to the registry", () => {
+describe("The registry accepts reports about an actor only from the actor's parent", () => {
   it.effect.each(lies)(
     "an actor that claims that $0 changes nothing in the registry",
     ([, what, payload]) =>
@@ -68,7 +68,7 @@ describe("Reports about an actor to the registry", () => {
       })
   )
 
-  it.effect("a parent reports on its own children", () =>
+  it.effect("a parent changes the entries of its own children in the registry", () =>
     Effect.gen(function*() {
       const { listed, says } = yield* registrar
       assert.isTrue(yield* says("b", "claim", { entry: entry("root", "b", "new") }))

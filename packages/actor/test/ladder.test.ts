@@ -162,7 +162,7 @@ const climb = (inputs: ReadonlyArray<Ladder.Input>, from: Ladder.Rung = "Running
 /** A machine that would climb down or act twice does so within this many inputs. */
 const anyInputs = Schema.Array(Schema.Literals(inputs)).check(Schema.isMaxLength(24))
 
-describe("The shutdown ladder under random events", () => {
+describe("The shutdown ladder keeps its rules under random events", () => {
   it.prop("the shutdown ladder is never climbed down", { given: anyInputs }, ({ given }) => {
     const heights = climb(given).visited.map((rung) => rungs.indexOf(rung))
     assert.deepStrictEqual(heights, heights.toSorted((a, b) => a - b))
@@ -216,7 +216,7 @@ describe("The shutdown ladder under random events", () => {
   )
 })
 
-describe("The time that a climb of the shutdown ladder takes", () => {
+describe("A climb of the shutdown ladder takes a bounded time", () => {
   /** All the times that can pass between `end` and the last rung, whatever the actor says and does not say. */
   const durations = (rung: Ladder.Rung, spent: number): ReadonlyArray<number> => {
     // A kill is reaped by the system: the bound of that rung is for a spawner that never reports it.
@@ -259,7 +259,7 @@ describe("The time that a climb of the shutdown ladder takes", () => {
   })
 })
 
-describe("A tree of more levels than the shutdown ladder has bounds for", () => {
+describe("A tree with more levels than the shutdown ladder has bounds for still ends in order", () => {
   it.effect("a tree of more levels than the shutdown ladder has bounds for ends in order: actors that answer have time for their finalizers", () => {
     const theatre = Puppets.make()
     const levels = [7, 6, 5, 4, 3, 2, 1, 0]

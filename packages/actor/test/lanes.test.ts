@@ -44,7 +44,7 @@ const cancel: Message = { _tag: "Cancel", dialog: 1, by: idOf("me"), reason: "no
 const tags = (words: ReadonlyArray<Message>) =>
   words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
 
-describe("The control lane and the data lane of a writer", () => {
+describe("A writer sends the words of its control lane before the words of its data lane", () => {
   it.effect("G17: a Cancel overtakes the Yields that wait while the connection is full", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
@@ -153,7 +153,7 @@ describe("The control lane and the data lane of a writer", () => {
     }))
 })
 
-describe("The backpressure of a connection in memory", () => {
+describe("A connection in memory has backpressure", () => {
   it.effect("a connection in memory is full above its high-water mark, reports when it has room again, and keeps the order", () =>
     Effect.gen(function*() {
       const [a, b] = MemoryTransport.pair()

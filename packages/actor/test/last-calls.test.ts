@@ -16,7 +16,7 @@ const slow = MemoryActor.layer({
   betweenPeers: (transport) => FaultyTransport.dialling(transport, () => ({ seed: 7, delay: 4 }))
 })
 
-describe("The last calls to an actor that is ended", () => {
+describe("The last calls to an ended actor fail with the reason of its end", () => {
   it.live("G78: the last calls of an owner to an ended actor fail with ContextCancelled and its author, or with ChannelClosed by this side", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {

@@ -70,7 +70,7 @@ describe("A transport that throws", () => {
     }))
 })
 
-describe("A callback that throws, of a dialog or of a connection's owner", () => {
+describe("A callback of a dialog or of a connection's owner may throw", () => {
   const broken = (): never => {
     throw new Error("out of luck")
   }
@@ -164,7 +164,7 @@ describe("A callback that throws, of a dialog or of a connection's owner", () =>
   })
 })
 
-describe("A program that has frozen the constructor Error", () => {
+describe("A program may freeze the constructor Error", () => {
   it("a program that has frozen the constructor Error still gets errors, with unchanged stacks", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
@@ -197,7 +197,7 @@ describe("A program that has frozen the constructor Error", () => {
     }))
 })
 
-describe("A lost connection and the calls that may have begun", () => {
+describe("A call over a lost connection says whether it may have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
   it.effect("G80: a lost call counts as perhaps begun if its Start was handed to the connection, and otherwise as not begun", () =>
@@ -246,7 +246,7 @@ describe("A lost connection and the calls that may have begun", () => {
     }))
 })
 
-describe("A dialog that is opened on a closed connection", () => {
+describe("A dialog that is opened on a closed connection fails", () => {
   it.live("G81: a dialog on a closed connection fails after one turn of the event loop, so that endless retries block no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()

@@ -30,7 +30,7 @@ const spawnFailed = <A, E, R>(start: Effect.Effect<A, E, R>) =>
     return error as ActorError.SpawnFailed
   })
 
-describe("The layers of an actor", () => {
+describe("An actor builds its layers once, and releases the layers at its end", () => {
   it.effect("a layer is built once per actor, shared by the actor's endpoints, and released at its end", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

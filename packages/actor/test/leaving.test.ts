@@ -33,7 +33,7 @@ const stage = () => {
 
 const states = Effect.map(Actor.statistics, ({ children }) => children.map(({ actor, state }) => [actor.name, state]))
 
-describe("An actor that asks to leave", () => {
+describe("An actor that asks to leave is ended by its owner", () => {
   it.effect("G95: an actor that asks to leave is ended in its own name after the grace time, and its nursery continues", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
@@ -135,7 +135,7 @@ const crossing = () => {
   }
 }
 
-describe("An actor that becomes ready while its start is given up", () => {
+describe("An actor that becomes ready while its start is given up is ended in order", () => {
   it.effect("G231: an actor that becomes ready while its start is given up is asked to end in order, with the usual time for its cleanup", () => {
     const { deliver, hold, layer, signals } = crossing()
     return Effect.gen(function*() {

@@ -21,7 +21,7 @@ const layer = MemoryActor.layer({
   })
 })
 
-describe("the end of a tree of several levels", () => {
+describe("a tree of several levels ends in order", () => {
   it.effect("G294: a finalizer of a Scope that runs after an actor's end waits for the exit of the actor's process, in any actor", () =>
     Effect.gen(function*() {
       happened.length = 0

@@ -182,7 +182,7 @@ const many = { arbitrary: { runs: 1000 } }
 
 const whole = ["settled", "settled", "settled", "settled", "settled", "settled"] as const
 
-describe("The life of an actor", () => {
+describe("The life of an actor leads in order to its end", () => {
   for (const [state, { path, rows }] of Object.entries(table)) {
     it(`the life of an actor in the state ${state} handles every input as its table says`, () => {
       assert.strictEqual(after(...path)[0]._tag, state === "Draining" ? "Serving" : state)

@@ -31,7 +31,7 @@ const listening = (listen: () => Effect.Effect<Listener, TransportError>) =>
 
 const refused = new TransportError({ gone: false, reason: "the folder is somebody else's" })
 
-describe("an actor that cannot listen", () => {
+describe("an actor that cannot listen answers with the cause", () => {
   it.effect.each<readonly [when: string, first: Effect.Effect<void>]>([
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
@@ -70,7 +70,7 @@ const doors = (listening: Effect.Effect<void> = Effect.void) => {
   return { away, closed, listen }
 }
 
-describe("An actor whose listener has become unreachable", () => {
+describe("An actor replaces a listener that has become unreachable", () => {
   it.effect("an actor without a reachable listener opens one new listener for all requests of its address, and closes the old listener", () =>
     Effect.gen(function*() {
       const { away, closed, listen } = doors(Effect.yieldNow)
@@ -123,7 +123,7 @@ describe("An actor whose listener has become unreachable", () => {
     }))
 })
 
-describe("an actor with several transports", () => {
+describe("an actor may listen with several transports", () => {
   it.effect("an actor with several transports is dialled by the first usable transport, in the order of the program", () =>
     Effect.gen(function*() {
       const dialled: Array<string> = []

@@ -28,8 +28,8 @@ const stage = <A, E>(test: Effect.Effect<A, E, any>) => {
   }
 }
 
-describe("An actor with a main", () => {
-  it.effect("G88: an actor runs its main when it is ready, with the services of its layer, and answers calls while the main runs", () =>
+describe("An actor may run an Effect `main` of its own", () => {
+  it.effect("G88: an actor runs its main Effect when it is ready, with the services of its layer, and answers calls meanwhile", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -37,7 +37,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(steps(journal), ["main starts", "poller"])
     }))).run)
 
-  it.effect("G88: an actor ends when its main returns, and interrupts its handlers in its own name", () => {
+  it.effect("G88: an actor ends when its main Effect returns, and interrupts its handlers in its own name", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -61,7 +61,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
   })
 
-  it.effect("G88: an actor fails when its main fails, with an Error log and a failure at its owner", () => {
+  it.effect("G88: an actor fails when its main Effect fails, with an Error log and a failure at its owner", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const poller = yield* until(1000)(Actor.startScoped(Poller))
       const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
@@ -75,7 +75,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
-  it.effect("G88: a main that fails in a Layer without Actor.launch is logged as an Error by the actor's owner at once", () => {
+  it.effect("G88: a main Effect that fails in a Layer without Actor.launch is logged as an Error by the actor's owner at once", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       yield* until(1000)(Layer.build(Poller.layer))
       strings.main(causes.fails)
@@ -88,7 +88,7 @@ describe("An actor with a main", () => {
     return run
   })
 
-  it.effect("G88: the end of an actor interrupts its main in the name of the author, before the layers are released", () =>
+  it.effect("G88: the end of an actor interrupts its main Effect in the name of the author, before the layers are released", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -99,7 +99,7 @@ describe("An actor with a main", () => {
       ])
     }))).run)
 
-  it.effect("G72: an actor whose main cannot be interrupted ends within its bound, and names the main", () =>
+  it.effect("G72: an actor whose main Effect cannot be interrupted ends within its bound, and names the main Effect", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const events = yield* collectEvents
       const stubborn = yield* until(1000)(Actor.startScoped(Stubborn))
@@ -109,7 +109,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(cleanups(events), ["its main did not end within 4750 ms"])
     }))).run)
 
-  it.effect("G72: an actor reports failures in the cleanup of its main", () =>
+  it.effect("G72: an actor reports failures in the cleanup of its main Effect", () =>
     stage(Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Effect.scoped(Effect.flatMap(Actor.startScoped(Broken), (broken) => broken.cancel("done")))
@@ -119,7 +119,7 @@ describe("An actor with a main", () => {
     })).run)
 })
 
-describe("A background fiber of an actor", () => {
+describe("A background fiber of an actor that fails is reported", () => {
   const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
   for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {

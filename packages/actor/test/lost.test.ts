@@ -17,7 +17,7 @@ const failOf = <E>(exit: Exit.Exit<unknown, E>): E => {
   return (exit.cause.reasons[0] as Cause.Fail<E>).error
 }
 
-describe("An actor that is lost", () => {
+describe("A lost actor fails its nursery and the open calls to it", () => {
   it.effect("G53: a loss of an actor interrupts the body of its nursery, which fails with ActorLost, the exit code and the last lines of stderr", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {

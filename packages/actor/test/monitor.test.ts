@@ -51,7 +51,7 @@ const ends: ReadonlyArray<
   ]
 ]
 
-describe("The end of an actor", () => {
+describe("The end of an actor has one exit for the owner, the peers and the monitors", () => {
   for (const [how, end, expected] of ends) {
     it.effect(`G120: an actor that ${how} has the same exit for its owner, its peers, and monitors in this and in other processes`, () => {
       const theatre = Puppets.make()
@@ -119,7 +119,7 @@ describe("The end of an actor", () => {
   })
 })
 
-describe("A monitor of an actor", () => {
+describe("A monitor of an actor waits for the exit of the actor", () => {
   it.effect("G120: a monitor makes no connection, has no power over its actor, and is told of the actor's end just before the owner", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])

@@ -15,7 +15,7 @@ import { callee, startOf } from "./support/Callee.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { settle, until } from "./support/Time.ts"
 
-describe("A contract for which no codec can be derived", () => {
+describe("A contract for which no codec can be derived fails its calls", () => {
   const expose = [page, pages, read, tearing, turn, write, isPrime] as const
   type Portal = Actor.Portal<typeof expose[number]>
 

@@ -166,7 +166,7 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ["returned; over; a", ["Joined", "Reaped", "discard a"], "Done, -"]
 ]
 
-describe("The machine of a nursery", () => {
+describe("The machine of a nursery keeps the failures of the nursery", () => {
   for (const [given, expected, end] of table) {
     it(`G96: ${given.replaceAll(";", ",")}: ${end}`, () => {
       const { actions, state } = run(given.split("; "))
@@ -182,7 +182,7 @@ describe("The machine of a nursery", () => {
   })
 })
 
-describe("An interrupted body of a nursery", () => {
+describe("The machine of a nursery judges the failure of an interrupted body", () => {
   it("an interrupted body whose cleanup failed fails with its whole cause, and does not fail the nursery", () => {
     const { state } = run(["a", "interrupted", "failed"])
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
@@ -201,7 +201,7 @@ describe("An interrupted body of a nursery", () => {
   })
 })
 
-describe("The ends of a nursery's actors", () => {
+describe("The exits of a nursery's actors are read, or fail the nursery", () => {
   it("G122: exits that are unread when the nursery ends fail the nursery", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
@@ -229,7 +229,7 @@ describe("The ends of a nursery's actors", () => {
   })
 })
 
-describe("The machine of a nursery under random events", () => {
+describe("The machine of a nursery keeps its rules under random events", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 

@@ -14,7 +14,7 @@ import { pass, settle, until } from "./support/Time.ts"
 
 const { say } = Journal
 
-describe("A nursery and its actors", () => {
+describe("A nursery owns the actors that are started in it", () => {
   it.effect("G2: daemons are cancelled when the body of a nursery returns, and reaped before the nursery returns", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -247,8 +247,8 @@ describe("A nursery and its actors", () => {
     })).pipe(inMemory))
 })
 
-describe("The interruption of a nursery", () => {
-  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets no error but the deadline's", () =>
+describe("An interrupted nursery ends its actors", () => {
+  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller gets only the error of the deadline", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const seen: Array<number> = []

@@ -306,7 +306,7 @@ describe("An owned actor", () => {
   })
 })
 
-describe("An owned actor under random events", () => {
+describe("An owned actor keeps its rules under random events", () => {
   const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
 
   it.prop("an owned actor ends once, and later events change nothing", { before: any, after: any }, (given) => {

@@ -56,7 +56,7 @@ const handled = (knows = true) => {
   }
 }
 
-describe("A large word that is sent in parts", () => {
+describe("A large word is sent in parts", () => {
   it.effect("a large word that is sent in parts arrives whole if both sides support parts of frames", () =>
     Effect.gen(function*() {
       const [left, right] = pair(knowing(dialler("left")), knowing(acceptor("right")))

@@ -55,7 +55,7 @@ const linked = (portal: Actor.Portal<typeof work>) => <A, E, R>(effect: Effect.E
     Effect.flatMap(Portal.monitor(portal), (exit) => Effect.fail(new Unlinked({ exit })))
   )
 
-describe("A link of work to an actor", () => {
+describe("A link ends some work together with an actor", () => {
   it.effect("G161: a link ends the work when the linked actor ends, and fails with the exit of that actor", () => {
     const theatre = Puppets.make()
     return Effect.provide(
@@ -89,7 +89,7 @@ describe("A link of work to an actor", () => {
     ))
 })
 
-describe("The first answer of several actors", () => {
+describe("The first answer of several actors wins", () => {
   it.effect("G162: the first answer of several actors wins, after all other actors have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {

@@ -24,7 +24,7 @@ const met = Effect.gen(function*() {
   assert.strictEqual(yield* a.run(meets({ to: b.ref })), "b")
 })
 
-describe("A transport that the program supplies", () => {
+describe("A program may supply a transport of its own", () => {
   it.effect("a program's own transport is built once in each process, and actors dial with it", () =>
     Effect.gen(function*() {
       yield* P.fresh
@@ -143,7 +143,7 @@ describe("An ambient Layer", () => {
     }).pipe(drained))
 })
 
-describe("A Discovery that the program supplies", () => {
+describe("A program may supply a Discovery of its own", () => {
   const engine = MemoryActor.layer.pipe(Layer.provide(P.Engine))
   const switched = <A, E, R>(use: Effect.Effect<A, E, R>) =>
     Effect.acquireUseRelease(

@@ -10,7 +10,7 @@ import { hang } from "./fixtures/prime.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
-describe("The moment at which portal.closed resolves", () => {
+describe("portal.closed resolves when the connection of the portal ends", () => {
   it.effect("G118: portal.closed resolves when the connection ends, before open calls fail and before the actor is reaped", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.scoped(Effect.gen(function*() {

@@ -49,7 +49,7 @@ const rows: ReadonlyArray<readonly [PostMortem.Known, ActorError.Death | undefin
   [known({ _tag: "Unreported" }), undefined]
 ]
 
-describe("The post-mortem of an actor", () => {
+describe("A post-mortem shows the death and the open calls of an actor", () => {
   for (const [given, death] of rows) {
     it(`G257: a post-mortem of ${JSON.stringify(given)} names the death ${death ?? "nothing"}`, () => {
       assert.strictEqual(PostMortem.deathOf(given), death)

@@ -20,7 +20,7 @@ import { inMemory } from "./support/InMemory.ts"
 import { pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
 
-describe("A chunk that contains no array of items", () => {
+describe("A chunk that contains no array of items is refused", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
 
   it.effect("G129: a malformed chunk is one refused payload without a value, which counts for all of its items", () =>
@@ -129,7 +129,7 @@ const ticking = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 
 const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effect.void)
 
-describe("Readers of a stream with receivers under random events", () => {
+describe("Readers of a stream with receivers keep their rules under random events", () => {
   it.effect.prop(
     "G129, G131: readers with receivers come and go: good items arrive in order, each refused payload gets one decision, and every reader ends",
     {

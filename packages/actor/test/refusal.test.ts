@@ -12,7 +12,7 @@ const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
   Cancelled: { _tag: "Cancelled" }
 }
 
-describe("The decision about one payload", () => {
+describe("One reader decides about each refused payload", () => {
   it.effect.prop(
     "G131: a payload that does not match is decided by one reader at a time, once, and nothing changes the decision",
     {

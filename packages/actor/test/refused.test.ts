@@ -10,7 +10,7 @@ import { inMemory } from "./support/InMemory.ts"
 import { pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw, start } from "./support/Wire.ts"
 
-describe("An actor that is ending", () => {
+describe("An ending actor refuses calls", () => {
   it.effect("G146: an ending actor refuses a call with an error that says that the call has not begun", () =>
     Effect.gen(function*() {
       const peer = raw(dialler("left"))

@@ -34,7 +34,7 @@ const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definit
     }
   })
 
-describe("The rehearsal of an actor's first call", () => {
+describe("An actor rehearses its first call", () => {
   it.effect("G222: the rehearsal of an actor's first call derives the codecs of the endpoints, and runs no handler", () =>
     Effect.gen(function*() {
       const { definition, seen } = counted(() => Schema.Int)

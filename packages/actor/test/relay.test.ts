@@ -22,7 +22,7 @@ const passedOn = Effect.gen(function*() {
   return { caller, callee, cancel }
 })
 
-describe("A dialog that is relayed", () => {
+describe("A relayed dialog is cancelled when its caller is gone", () => {
   it.effect("G20, G59: a relayed dialog is cancelled when its caller is gone", () =>
     Effect.gen(function*() {
       const { callee, caller } = yield* passedOn

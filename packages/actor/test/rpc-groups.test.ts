@@ -33,7 +33,7 @@ import { settle } from "./support/Time.ts"
 
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
-describe("An RpcGroup as the contract of a Service", () => {
+describe("An RpcGroup can be the contract of a Service", () => {
   it("an RpcGroup with parse options is refused when its Service is defined, and an RpcGroup with other annotations is accepted", () => {
     const group = RpcGroup.make(Rpc.make("Read"), Rpc.make("Write"))
     const define = (endpoints: object) => () =>
@@ -121,7 +121,7 @@ describe("An RpcGroup as the contract of a Service", () => {
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("A failure of a request of an RpcGroup", () => {
+describe("A failed request of an RpcGroup fails only its client", () => {
   const failing = (
     program: (client: RpcClient<RpcGroup.Rpcs<typeof Asked>, Actor.ActorError>) => Effect.Effect<unknown>
   ) =>
@@ -154,7 +154,7 @@ describe("A failure of a request of an RpcGroup", () => {
     }))
 })
 
-describe("The session of a client of an RpcGroup", () => {
+describe("A client of an RpcGroup has a session at its actor", () => {
   it.effect("G100: a session of an RpcGroup's client that is unknown, gone or another caller's is refused, and no handler runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
@@ -205,7 +205,7 @@ describe("The session of a client of an RpcGroup", () => {
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("The endpoints of an RpcGroup", () => {
+describe("An RpcGroup has one endpoint for each procedure", () => {
   it("the endpoint of an Rpc declares the same typed failures as the exit schema that Effect gives the Rpc", () => {
     const group = RpcGroup.make(
       Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),

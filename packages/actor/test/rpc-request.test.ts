@@ -3,7 +3,7 @@ import * as RpcRequest from "@furrow/actor/internal/process/RpcRequest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-describe("A request of an RpcGroup", () => {
+describe("A request of an RpcGroup settles once", () => {
   const fiber = Effect.runFork(Effect.never)
   const begun = { _tag: "Begun", fiber } as const
   const answered = { _tag: "Answered", exit: Exit.succeed("answer") } as const

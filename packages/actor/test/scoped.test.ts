@@ -12,7 +12,7 @@ import { captureLogs, withThrowing } from "./support/Logs.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
-describe("An actor that is owned by a Scope", () => {
+describe("A Scope can own an actor", () => {
   it.effect("G2: an actor in a plain Scope lives until the Scope closes, and closing waits for its finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -11,7 +11,7 @@ import { drained, pass, settle, until } from "./support/Time.ts"
 /** The events without their times: importing takes the time it takes. */
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
-describe("The end of an actor by Actor.exit", () => {
+describe("An actor ends itself by Actor.exit", () => {
   it.effect("G119: Actor.exit ends the actor as returned, interrupts its open dialogs in its own name, and does not fail the nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -6,7 +6,7 @@ import { isPrime } from "./fixtures/prime.ts"
 import { ask, boast, done, work } from "./fixtures/selves.ts"
 import { inMemory } from "./support/InMemory.ts"
 
-describe("A reference of an actor to itself", () => {
+describe("An actor makes a reference to itself", () => {
   it.effect("Actor.self gives a reference by which other actors can answer", () =>
     Actor.nursery(Effect.gen(function*() {
       const asker = yield* Actor.start("asker", { expose: [ask, done] })

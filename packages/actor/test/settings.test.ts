@@ -36,7 +36,7 @@ const invalid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return error as unknown as ActorError.PayloadInvalid
   })
 
-describe("The settings of a Service", () => {
+describe("Settings reach a Service, and are checked first", () => {
   it.effect("G111: settings reach the Layer of a Service and its start, with the defaults of their schema", () =>
     Effect.gen(function*() {
       const since = new Date(1_700_000_000_000)
@@ -52,7 +52,7 @@ describe("The settings of a Service", () => {
       })).pipe(Effect.scoped)
     }).pipe(inMemory))
 
-  it.effect("G111: settings of a Service may be left out if each has a default, and reach `layer` and `main`", () =>
+  it.effect("G111: settings of a Service may be left out if each has a default, and reach the Service's layer and main Effect", () =>
     Effect.gen(function*() {
       const answer = Eased.calls.increment(by(1))
       assert.strictEqual(yield* Effect.provide(answer, Eased.layer), 101)
@@ -64,7 +64,7 @@ describe("The settings of a Service", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G111: settings apply to Services behind `uses`, Services that an actor starts, Services served in this process, and RpcGroups", () =>
+  it.effect("G111: settings apply to Services behind the option `uses`, Services that an actor starts, Services served in this process, and RpcGroups", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)

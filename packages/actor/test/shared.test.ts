@@ -215,7 +215,7 @@ describe("A shared actor", () => {
       assert.strictEqual((yield* Effect.flip(Registry.findOrStart(Mail, { name: "shelf" })))._tag, "NameTaken")
     })))
 
-  it.effect("G197: a shared actor is started again when it dies, and all portals lead to the successor", () =>
+  it.effect("G197: a shared actor is started again when it dies, and all portals lead to the new actor", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { name: "post" })
       const [user] = yield* sharing(1, "post", 2000)

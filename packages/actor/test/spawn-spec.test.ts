@@ -72,7 +72,7 @@ const bytesOf = (value: unknown): Uint8Array => {
 
 const issueOf = (result: { readonly ok: boolean; readonly issue?: string }) => result.ok ? undefined : result.issue
 
-describe("The message of a parent to a new actor", () => {
+describe("A parent sends one message to a new actor", () => {
   it("the message of a parent to a new actor arrives unchanged, and hides its secret", () => {
     const encoded = specCodec.encode({ ...spec, platform: concealed(spec.platform) })
     assert.isTrue(encoded.ok)
@@ -108,7 +108,7 @@ describe("The message of a parent to a new actor", () => {
   })
 })
 
-describe("The answer of a new actor to its parent", () => {
+describe("A new actor answers the message of its parent", () => {
   it("the answer of a new actor to its parent lists its endpoints, and is refused if a listed name is no text", () => {
     const encoded = readyCodec.encode({ endpoints: ["double"] })
     assert.deepStrictEqual(encoded.ok && readyCodec.decode(encoded.value), {

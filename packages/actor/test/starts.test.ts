@@ -43,7 +43,7 @@ const slow = Effect.gen(function*() {
   }
 })
 
-describe("A connection that accepts no bytes", () => {
+describe("A connection that accepts no bytes begins only few dialogs", () => {
   it.effect("G86: a connection that accepts no bytes has few open dialogs, and further dialogs begin when it accepts bytes", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut, drain, starts } = yield* slow

@@ -24,7 +24,7 @@ const ready = eventually(
 
 // ---- by hand --------------------------------------------------------------------------------------------------------
 
-describe("The end of a dynamic child", () => {
+describe("A dynamic child that ends is not revived", () => {
   it("G215: neither a restart nor a start by hand revives a dynamic child that ends", () => {
     for (const word of ["restart", "start"]) {
       const played = new Played([], { dynamic: true })
@@ -55,7 +55,7 @@ describe("The end of a dynamic child", () => {
     ))
 })
 
-describe("A stop of a supervised child by hand", () => {
+describe("A supervised child can be stopped by hand", () => {
   it.effect("G215: a stop by hand returns when the stopped actor is gone, even if a start by hand follows while the stop waits", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
@@ -76,7 +76,7 @@ describe("A stop of a supervised child by hand", () => {
 
 const once: Machine.ChildSpec = { ...child("s"), restart: "transient" }
 
-describe("A supervised child that has ended for good", () => {
+describe("A supervised child that has ended for good can be started again", () => {
   it("G216: a child that has ended for good is started again when a child that uses it is rolled", () => {
     const played = up([once, child("a", "s")])
     assert.deepStrictEqual(played.play("s dies Returned; s stopped; roll a; s2 up; a2 up; a1 drained 0; a1 stopped"), [
@@ -110,7 +110,7 @@ describe("A supervised child that has ended for good", () => {
   })
 })
 
-describe("A roll that meets a newer standby", () => {
+describe("A roll continues with a newer standby", () => {
   it("G216: a roll continues with the standby of its next child if this standby was started after the roll had begun", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
@@ -124,7 +124,7 @@ describe("A roll that meets a newer standby", () => {
   })
 })
 
-describe("A roll of the children of two supervisors", () => {
+describe("A roll can replace the children of two supervisors", () => {
   it.effect("G216: a failed roll over two supervisors names the replaced children of both supervisors", () =>
     supervised(
       Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),
@@ -136,7 +136,7 @@ describe("A roll of the children of two supervisors", () => {
     ))
 })
 
-describe("An actor that a roll has replaced", () => {
+describe("An actor that a roll has replaced is forgotten", () => {
   it.effect("G216: a replaced actor is not kept in memory by its successors", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
@@ -163,7 +163,7 @@ describe("An actor that a roll has replaced", () => {
 
 // ---- standbys -------------------------------------------------------------------------------------------------------
 
-describe("A standby with `warm`, which follows the actor that plays the role", () => {
+describe("A standby with the option `warm` follows the actor that plays the role", () => {
   const followed = (warm: () => Effect.Effect<unknown, unknown>) =>
     Supervisor.layer({ backoff, intensity: { restarts: 3, within: "1 minute" } }, [
       Supervisor.of(Mail, { standby: 1, warm })

@@ -42,7 +42,7 @@ const logged = (lines: Array<string>) =>
 
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
-describe("The name of a child of a dynamic supervisor", () => {
+describe("A dynamic supervisor gives each name to one child at a time", () => {
   it.effect("G184: the name of a dynamic child is free as soon as its failed start is reported", () =>
     dynamic(
       { backoff },
@@ -84,7 +84,7 @@ describe("The name of a child of a dynamic supervisor", () => {
     ))
 })
 
-describe("The cleanup of a supervised Layer", () => {
+describe("A supervisor waits for the cleanup of its Layers, and reports a failed cleanup", () => {
   const failing = (release: Effect.Effect<void>) =>
     Layer.effectDiscard(Effect.andThen(Effect.addFinalizer(() => release), Effect.fail("no")))
 
@@ -151,7 +151,7 @@ describe("The cleanup of a supervised Layer", () => {
       assert.deepStrictEqual(text.sort(), ["Error: broken one", "Error: broken two"])
     }))
 
-  it.effect("G185: a hanging cleanup of a supervised Layer delays a restart no longer than `stopWithin`, and is reported", () => {
+  it.effect("G185: a hanging cleanup of a supervised Layer delays a restart no longer than the option `stopWithin`, and is reported", () => {
     const lines: Array<string> = []
     let starts = 0
     const hanging = Layer.effectDiscard(Effect.suspend(() => {
@@ -177,7 +177,7 @@ describe("The cleanup of a supervised Layer", () => {
   })
 })
 
-describe("The backoff of a supervisor", () => {
+describe("A supervisor waits for its backoff before a restart", () => {
   const ends = (schedule: Schedule.Schedule<unknown, Actor.ActorExit>) =>
     supervised(
       Supervisor.layer({ backoff: schedule, intensity }, [Mail]),
@@ -245,7 +245,7 @@ describe("The backoff of a supervisor", () => {
     }))
 })
 
-describe("A supervisor at the limits of its policy", () => {
+describe("A supervisor accepts extreme values in its policy", () => {
   it.effect("G187: a supervisor fails its first start with a typed error when a significant child ends before all children are up", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)
@@ -260,7 +260,7 @@ describe("A supervisor at the limits of its policy", () => {
       assert.include(String(cause), "it had ended before all children of its supervisor were up")
     }))
 
-  it.effect("G187: a supervisor holds no call with `hold: 0`, and every call with an infinite hold", () =>
+  it.effect("G187: a supervisor holds no call if its option `hold` is 0, and every call if its option `hold` is infinite", () =>
     Effect.gen(function*() {
       yield* supervised(
         Supervisor.layer({ backoff, hold: 0 }, [Mail]),
@@ -290,7 +290,7 @@ describe("A supervisor at the limits of its policy", () => {
       )
     }))
 
-  it.effect("G187: a supervisor accepts a `stopWithin` of any size", () =>
+  it.effect("G187: a supervisor accepts any length of time in its option `stopWithin`", () =>
     Effect.forEach([0, -5, NaN, Infinity, 1e12], (stopWithin) =>
       supervised(
         Supervisor.layer({ backoff }, [of(Mail, { stopWithin }), of(Layer.empty, { name: "none", stopWithin })]),
@@ -342,7 +342,7 @@ describe("A supervisor at the limits of its policy", () => {
   )
 })
 
-describe("A supervisor that has given up", () => {
+describe("A supervisor that has given up reports the end of its children", () => {
   it.effect("G187: a supervisor that gives up writes an Error log even if its Layer ends at the same time", () => {
     const lines: Array<string> = []
     const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
@@ -365,7 +365,7 @@ describe("A supervisor that has given up", () => {
     ))
 })
 
-describe("A call that waited for the restart of a supervised child", () => {
+describe("A call can wait for the restart of a supervised child", () => {
   it.effect("G189: a call that waited for a restart leaves no listener behind, however the call ends", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
@@ -407,7 +407,7 @@ describe("A call that waited for the restart of a supervised child", () => {
     }))
 })
 
-describe("A restart of a supervised child by hand", () => {
+describe("A supervised child can be restarted by hand", () => {
   it.effect("G188: a restart by hand of an actor without a supervisor in this process is a defect that names the missing supervisor", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {

@@ -11,7 +11,7 @@ const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 /** d uses b and c, which both use a. */
 const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "c")]
 
-describe("The meaning of an exit for a supervisor", () => {
+describe("A supervisor decides what the exit of a child means", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
   it("G149: docs/supervision.md lists what every exit means for every restart type", () => {
@@ -32,7 +32,7 @@ describe("The meaning of an exit for a supervisor", () => {
   }
 })
 
-describe("The restart strategies of a supervisor", () => {
+describe("A supervisor restarts its children by a strategy", () => {
   const [[, ...deaths] = [], ...rows] = rowsBelow("Who goes with it")
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
@@ -494,7 +494,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
   ]
 ]
 
-describe("The machine of a supervisor", () => {
+describe("The machine of a supervisor starts, restarts and stops children", () => {
   for (const [title, start, words, expected] of cases) {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
@@ -639,7 +639,7 @@ const restore = (played: Played): void => {
   }
 }
 
-describe("The machine of a supervisor under random events", () => {
+describe("The machine of a supervisor keeps its rules under random events", () => {
   it.prop(
     "G151: a supervisor starts a child only when the child is down and all children that it uses are up",
     { given, strategy },
@@ -729,7 +729,7 @@ describe("The machine of a supervisor under random events", () => {
   })
 })
 
-describe("A stop of a supervised child that has begun and not ended", () => {
+describe("A stop of a supervised child concerns one incarnation of the child", () => {
   it("a stop that has begun and not ended concerns only one incarnation of one child", () => {
     const played = up([child("a"), child("b")])
     const [a, b] = played.state.children

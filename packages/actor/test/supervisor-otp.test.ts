@@ -485,7 +485,7 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
 /** Tests of real processes: packages/node/test/Supervisor.test.ts. */
 const ofProcesses = ["a supervisor is killed"]
 
-describe("The supervisor compared with OTP", () => {
+describe("The supervisor is compared with OTP", () => {
   it("G183: docs/supervision.md lists the comparison with OTP, case by case", () => {
     const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
     const section = docs.split("\n## For readers of OTP\n")[1]!.split("\n## ")[0]!

@@ -33,7 +33,7 @@ const draining = someChild(({ draining }) => draining > 0)
 const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
-describe("A rolling restart by Supervisor.roll", () => {
+describe("Supervisor.roll replaces children without a failed call", () => {
   it.effect("G209: Supervisor.roll replaces the named children in order, and does not replace other children", () =>
     supervised(
       Supervisor.layer({}, four),
@@ -271,7 +271,7 @@ describe("A rolling restart by Supervisor.roll", () => {
     ))
 })
 
-describe("A standby of a supervised actor", () => {
+describe("A standby takes over from a supervised actor that dies", () => {
   const withStandby = Supervisor.layer(
     { backoff, intensity: { restarts: 10, within: "1 minute" } },
     [Store, Supervisor.of(Counter, { standby: 1 }), Web]
@@ -353,7 +353,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G214: a standby with `warm` follows the actor whose role it will take over, and continues from that actor's last change", () => {
+  it.effect("G214: a standby with the option `warm` follows the actor whose role it will take over, and continues from that actor's last change", () => {
     let told = 0
     return supervised(
       Supervisor.layer({ backoff }, [
@@ -381,7 +381,7 @@ describe("A standby of a supervised actor", () => {
     )
   })
 
-  it.effect("G214: a standby whose `warm` fails is ended, and another standby is started", () =>
+  it.effect("G214: a standby whose option `warm` fails is ended, and another standby is started", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(Mail, { standby: 1, warm: () => Effect.andThen(Effect.sleep("1 second"), Effect.fail("no")) })
@@ -396,7 +396,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: a standby begins its main when it takes over, and not earlier", () =>
+  it.effect("G213: a standby begins its main Effect when it takes over, and not earlier", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Worker, { standby: 1 })]),
       Effect.gen(function*() {

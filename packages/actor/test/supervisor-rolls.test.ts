@@ -46,10 +46,10 @@ const rolls: Record<string, (played: Played) => void> = {
   "the supervisor ends": (played) => played.play("roll a; close")
 }
 
-describe("One roll of one child of a supervisor", () => {
+describe("One roll replaces one child of a supervisor", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
-  it("G205: docs/supervision.md lists every case of a roll that this test plays", () => {
+  it("G205: docs/supervision.md lists every case of a roll that the tests of rolls play", () => {
     assert.deepStrictEqual(rows.map(([meanwhile]) => meanwhile), Object.keys(rolls))
   })
 
@@ -80,7 +80,7 @@ describe("One roll of one child of a supervisor", () => {
 
 const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 
-describe("Rolls and the deaths that a supervisor counts", () => {
+describe("Rolls do not count among the deaths of a supervisor's children", () => {
   const cases: ReadonlyArray<readonly [string, Played, string, ReadonlyArray<string>]> = [
     [
       "G205: go through children in the order of their uses",
@@ -198,10 +198,10 @@ const standbys: Record<string, (played: Played) => void> = {
   "one death too many": (played) => played.play("a2 up; a1 dies; a3 up; a2 dies; a4 up; a3 dies; a5 up; a4 dies")
 }
 
-describe("The standby of a supervisor's child", () => {
+describe("A supervisor keeps a standby of its child", () => {
   const [, ...rows] = rowsBelow("A standby")
 
-  it("G206: docs/supervision.md lists every case of a standby that this test plays", () => {
+  it("G206: docs/supervision.md lists every case of a standby that the tests of standbys play", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))
   })
 
@@ -395,7 +395,7 @@ describe("The standby of a supervisor's child", () => {
     })
   }
 
-  it("G188: a stop by hand of a child with a standby also stops actors of the child that drain", () => {
+  it("G188: a stop by hand of a child with a standby also stops the draining actors of the child", () => {
     const played = up([a])
     assert.deepStrictEqual(played.play("roll a; a2 up; a2 dies; a2 stopped; a stop"), [
       "start a2",
@@ -483,7 +483,7 @@ const replay = (words: ReadonlyArray<typeof Word.Type>, check: (played: Played, 
 
 const many = { arbitrary: { runs: 500 } }
 
-describe("A supervisor with rolls and standbys under random events", () => {
+describe("A supervisor with rolls and standbys keeps its rules under random events", () => {
   it.prop(
     "G207: a supervisor has at most one incarnation in a role, and at most one standby behind that incarnation",
     { given },

@@ -46,7 +46,7 @@ const supervised = <A, E, S, E2>(
 
 const four = [Web, Mail, Counter, Store] as const
 
-describe("The Layer of a supervisor", () => {
+describe("A supervisor has the form of a Layer", () => {
   it.effect("G154: a supervisor starts its children in the order of their uses, and stops them in reverse", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
@@ -84,7 +84,7 @@ describe("The Layer of a supervisor", () => {
 })
 
 describe("A supervised portal", () => {
-  it.effect("G155: a supervised portal reaches the successor, and a call before the successor is up waits for it", () =>
+  it.effect("G155: a supervised portal reaches the successor of its actor, and a call before the successor is up waits for the successor", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: a supervised portal repeats an open call of an idempotent endpoint with the successor", () =>
+  it.effect("G190: a supervised portal repeats an open call of an idempotent endpoint at the successor of its actor", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -153,7 +153,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: a supervised portal fails an idempotent call if no successor will come", () =>
+  it.effect("G190: a supervised portal fails an idempotent call if no successor of its actor will come", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "temporary" })]),
       Effect.gen(function*() {
@@ -248,7 +248,7 @@ const storm = Effect.gen(function*() {
   }
 })
 
-describe("A supervisor that gives up", () => {
+describe("A supervisor gives up when too many children die", () => {
   it.effect("G156: a supervisor that gives up stops all its children, then fails Actor.launch with its children, deaths and exits", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
@@ -307,7 +307,7 @@ describe("A supervisor that gives up", () => {
     ))
 })
 
-describe("A restart of a supervised child", () => {
+describe("A supervisor starts a dead child again", () => {
   it.effect("G157: a restart of a supervised child is reported by events and shown in statistics", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
@@ -359,8 +359,8 @@ describe("A restart of a supervised child", () => {
     }))
 })
 
-describe("A reference to a supervised actor", () => {
-  it.effect("G158: a supervised reference leads a user in another process to the successor, and the user lives on", () =>
+describe("A reference to a supervised actor leads to its successor", () => {
+  it.effect("G158: a supervised reference leads a user in another process to the successor of its actor, and the user lives on", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one", intensity: { restarts: 5, within: "1 minute" } }, four),
       Effect.gen(function*() {
@@ -376,7 +376,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G190: a supervised reference repeats an idempotent call of another process at the successor", () =>
+  it.effect("G190: a supervised reference repeats an idempotent call of another process at the successor of its actor", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one" }, four),
       Effect.gen(function*() {
@@ -388,7 +388,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: a supervised reference that crossed in a payload leads to the successor", () =>
+  it.effect("G158: a supervised reference that crossed in a payload leads to the successor of its actor", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -404,7 +404,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: a reference to a supervised actor that is gone opens a portal to the successor", () =>
+  it.effect("G158: a reference to a supervised actor that is gone opens a portal to the successor of the actor", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -432,7 +432,7 @@ describe("A reference to a supervised actor", () => {
     ))
 })
 
-describe("A supervisor in an actor", () => {
+describe("An actor may contain a supervisor", () => {
   it.effect("G156: a supervisor that gives up fails its actor, and the supervisor above starts the actor and its children again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Shop]),
@@ -458,7 +458,7 @@ describe("A supervisor in an actor", () => {
     ))
 })
 
-describe("A supervisor of dynamic children", () => {
+describe("A supervisor may have dynamic children", () => {
   const dynamic = <A, E>(
     use: (mails: Supervisor.Dynamic<Mail, never>) => Effect.Effect<A, E, Actor.ActorRuntime | Mail>,
     policy: Parameters<typeof Supervisor.dynamic>[1] = { backoff }

@@ -24,7 +24,7 @@ const published = (actions: ReadonlyArray<{ readonly _tag: string; readonly id: 
 
 const hubOf = (buffer: number, replay = 0) => new Hub({ buffer, replay })
 
-describe("The hub of a topic", () => {
+describe("The hub of a topic passes messages on to subscribers", () => {
   it("G178: a topic's hub gives each subscriber the messages of its keys, in the order of publishing", () => {
     const hub = hubOf(10)
     hub.subscribe(1, ["a"], "block", 0)
@@ -34,7 +34,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(drain(hub, 2), ["a1", "b1", "a2"])
   })
 
-  it("G179: a full `block` subscriber holds up the publishers of the keys that it reads, and no other publishers", () => {
+  it("G179: a subscriber of a topic with the policy `block` and a full buffer holds up the publishers of its keys, and no other publishers", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1"))), [10])
@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: messages that wait go on when the subscriber for which they wait leaves, or the publisher before them stops waiting", () => {
+  it("G179: waiting messages of a topic go on when the full subscriber leaves, or when an earlier publisher stops waiting", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -60,7 +60,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(published(hub.leave(1)), [12])
   })
 
-  it("G180: a full `drop-oldest` subscriber loses its oldest messages, which are counted, and holds up no publisher", () => {
+  it("G180: a subscriber of a topic with the policy `drop-oldest` and a full buffer loses its oldest messages, which are counted, and holds up no publisher", () => {
     const hub = hubOf(2)
     hub.subscribe(1, null, "drop-oldest", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))), [10])
@@ -71,7 +71,7 @@ describe("The hub of a topic", () => {
     assert.deepInclude(hub.take(1)[0] as Taken, { dropped: 0 })
   })
 
-  it("G180: a subscriber with `error` that is too slow is ended, and holds up no publisher", () => {
+  it("G180: a subscriber of a topic with the policy `error` that is too slow is ended, and holds up no publisher", () => {
     const hub = hubOf(1)
     hub.subscribe(1, null, "error", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2"))), [10])
@@ -109,7 +109,7 @@ describe("The hub of a topic", () => {
     ])
   })
 
-  it("G179: a topic's hub checks the subscribers of a key once for all publishers that wait for room at them", () => {
+  it("G179: a topic's hub checks the subscribers of a key once for all publishers that wait for room in the subscribers' buffers", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))

@@ -58,7 +58,7 @@ const reading = <S>(
 const followed = (read: ReadonlyArray<string>) =>
   until(10_000)(Effect.repeat(Effect.sleep(50), { while: () => !read.includes("gap") }))
 
-describe("A topic with several subscribers", () => {
+describe("A topic passes messages on to several subscribers", () => {
   it.effect("G178: a topic passes a message on to subscribers of the whole topic and to subscribers of its key", () =>
     run(
       Prices.layer,
@@ -108,7 +108,7 @@ describe("A topic with several subscribers", () => {
       })
     ))
 
-  it.effect("G179: a slow subscriber with `block` delays the publishers of its keys until it reads on, or leaves", () =>
+  it.effect("G179: a slow subscriber of a topic with the policy `block` delays the publishers of its keys until it reads on, or leaves", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("A topic with several subscribers", () => {
       })
     ))
 
-  it.effect("G180: a slow subscriber with `drop-oldest` delays no publisher, and is told how many messages it has lost", () =>
+  it.effect("G180: a slow subscriber of a topic with the policy `drop-oldest` delays no publisher, and is told how many messages it has lost", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -162,7 +162,7 @@ describe("A topic with several subscribers", () => {
       })
     ))
 
-  it.effect("G180: a slow subscriber with `error` fails with StreamOverrun, and delays no publisher", () =>
+  it.effect("G180: a slow subscriber of a topic with the policy `error` fails with StreamOverrun, and delays no publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("A topic with several subscribers", () => {
     ))
 })
 
-describe("The options of a topic", () => {
+describe("A topic checks its options", () => {
   const module = import.meta.url
 
   it.effect("G181: options of a topic that are no whole numbers are rounded to the nearest allowed number", () => {
@@ -219,7 +219,7 @@ describe("The options of a topic", () => {
   })
 })
 
-describe("A message that a topic's subscriber refuses", () => {
+describe("A message that a topic's subscriber refuses fails only the subscriber's stream", () => {
   let most = Infinity
   const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))
   class Sizes extends Topic.Service<Sizes>()("Sizes", { module: import.meta.url, message: Small, replay: 9 }) {}
@@ -241,7 +241,7 @@ describe("A message that a topic's subscriber refuses", () => {
 describe("A supervised topic", () => {
   const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
 
-  it.effect("G182: a topic whose actor is killed tells every subscriber that messages may be missing, and continues with its successor", () =>
+  it.effect("G182: a topic whose actor is killed tells every subscriber that messages may be missing, and continues with the actor's successor", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -260,7 +260,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: the subscribers of a rolled topic change to the successor at once, not at the end of the drain", () =>
+  it.effect("G182: the subscribers of a rolled topic change to the new actor at once, not at the end of the drain", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -279,7 +279,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: a supervised topic gives its subscribers, after a loss of messages, the messages that the successor has kept", () =>
+  it.effect("G182: a supervised topic gives its subscribers, after a loss of messages, the messages that the topic's new actor has kept", () =>
     run(
       App,
       Effect.gen(function*() {

@@ -45,7 +45,7 @@ const refusals = (output: string): ReadonlyArray<Refused> =>
 
 const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
 
-describe("Lines of a program that must not compile", () => {
+describe("The compiler refuses programs that are wrong", () => {
   it(
     "the compiler refuses every line that must not compile, for the reason in the comment beside the line",
     async () => {

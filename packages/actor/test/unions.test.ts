@@ -22,7 +22,7 @@ const values: ReadonlyArray<Any> = [
 ]
 const pear = new Pear({ size: 2 })
 
-describe("A union that SchemaBinary refuses", () => {
+describe("A union that SchemaBinary refuses can still cross to another actor", () => {
   it.effect("G115: a union that SchemaBinary refuses crosses as payload, answer and error of a call, as in one process", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [once] })
@@ -76,7 +76,7 @@ describe("A union that SchemaBinary refuses", () => {
     }).pipe(Effect.scoped, Effect.provide(Basket.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("A schema that no codec can carry", () => {
+describe("A schema that no codec can carry is refused", () => {
   const module = import.meta.url
   class Handle {}
   const handle = Schema.instanceOf(Handle)

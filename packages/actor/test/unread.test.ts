@@ -39,7 +39,7 @@ const silent = Effect.gen(function*() {
   return peer
 })
 
-describe("Unread answers of a peer", () => {
+describe("A peer may leave only a limited number of answers unread", () => {
   it.effect("unread answers count as open dialogs until they have been sent", () =>
     Effect.gen(function*() {
       const peer = yield* silent

@@ -88,7 +88,7 @@ const spanOf = (tracer: Tracer.Tracer | undefined, endpoint = "e") => {
 
 const listening = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
 
-describe("The telemetry of an actor whose spans and metrics have no reader", () => {
+describe("An actor whose spans and metrics have no reader counts its calls", () => {
   it("G286: a call makes a span under a tracer of the program, and none under Effect's own tracer", () => {
     assert.isUndefined(spanOf(undefined))
     assert.isUndefined(spanOf(Tracer.nativeTracer))

@@ -42,7 +42,7 @@ const dialogs = (writes: ReadonlyArray<ReadonlyArray<Message>>) =>
   writes.flat().map((message) => "dialog" in message ? message.dialog : undefined)
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
-describe("The writer of a connection", () => {
+describe("The writer of a connection sends words in order", () => {
   it("a writer sends the words of one turn of the event loop in one write, at the end of the turn", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
@@ -142,7 +142,7 @@ describe("The writer of a connection", () => {
     assert.isTrue(writer.admitsStart)
   })
 
-  describe("The writer of a connection to a peer that supports parts of frames", () => {
+  describe("A writer sends large words in parts to a peer that supports parts of frames", () => {
     const maxFrame = 2 * 1024 * 1024
     const kib = 1024
     /** Bytes that leave in so many parts; five are the least. */

@@ -1,5 +1,5 @@
 /**
- * The command line of `npm run attack`.
+ * Defines the command line of `npm run attack`.
  */
 import type { Command } from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

@@ -24,7 +24,7 @@ const verdict: Verdict = {
   problems: []
 }
 
-describe("The command npm run attack", () => {
+describe("The command npm run attack attacks a live tree", () => {
   it("npm run attack prints one line for each verdict, in columns", () => {
     const lines = render([verdict, { ...verdict, problems: ["it let me in"], name: "another" }]).split("\n")
     assert.strictEqual(lines.length, 3)

@@ -14,7 +14,7 @@ const soak = (...args: ReadonlyArray<string>) =>
 
 const problem = (...heaps: ReadonlyArray<number>) => judge(heaps.map((heap) => ({ heap })))[0]!.problem
 
-describe("The judgement of the measurements of npm run soak", () => {
+describe("The judgement of npm run soak finds resources that grow", () => {
   test("the judgement of npm run soak takes the least of several samples, for each measured resource of a process", () => {
     const samples: ReadonlyArray<Sample> = [{ heap: 40, fds: 20 }, { heap: 38, fds: 22 }, { heap: 90, fds: 21 }]
     expect(floor(samples)).toEqual({ heap: 38, fds: 20 })
@@ -49,7 +49,7 @@ describe("The judgement of the measurements of npm run soak", () => {
   })
 })
 
-describe("The report that npm run soak prints", () => {
+describe("The report of npm run soak shows figures and verdicts", () => {
   const result = {
     processes: ["root", "one"],
     floors: [[{ heap: 40 }, { heap: 41 }], [{ heap: 40 }, { heap: 2_000 }]],
@@ -82,7 +82,7 @@ describe("The report that npm run soak prints", () => {
   })
 })
 
-describe("The command npm run soak", () => {
+describe("The command npm run soak runs acts and measures resources", () => {
   test("npm run soak runs only the acts that its options select by name", () => {
     const names = (options: { only?: ReadonlyArray<string>; skip?: ReadonlyArray<string> }) =>
       ["calls", "calls to a busy actor", "streams"].filter((name) =>

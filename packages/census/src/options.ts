@@ -1,5 +1,5 @@
 /**
- * The command line of the census.
+ * Defines the command line of the census.
  */
 import * as Argument from "effect/cli/Argument"
 import type { Command } from "effect/cli/Command"

@@ -25,7 +25,7 @@ const work = (progress: Progress) =>
     progress.say("said")
   )
 
-describe("The progress of a census that prints to a pipe", () => {
+describe("A census that prints to a pipe shows its progress", () => {
   it.effect("the progress of a census that prints to a pipe is a plain line at each quarter", () =>
     Effect.gen(function*() {
       const written = yield* shown(pipe, work)
@@ -42,7 +42,7 @@ describe("The progress of a census that prints to a pipe", () => {
     }))
 })
 
-describe("The progress of a census that prints to a terminal", () => {
+describe("A census that prints to a terminal shows its progress", () => {
   it.effect("the progress of a census that prints to a terminal is a bar that is redrawn in place and removed at the end", () =>
     Effect.gen(function*() {
       const text = (yield* shown((write) => terminal(write, 40), work)).join("")

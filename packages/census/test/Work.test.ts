@@ -15,7 +15,7 @@ const drain = (work: Work): ReadonlyArray<ReadonlyArray<string>> => {
   return batches
 }
 
-describe("The files that a census still has to count", () => {
+describe("A census hands out the files that it still has to count", () => {
   it("the work of a census hands every file out once, the largest file first, in batches that shrink", () => {
     const work = new Work(sources(...Array.from({ length: 100 }, (_, n) => n)), 2)
     const batches = drain(work)

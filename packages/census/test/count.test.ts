@@ -9,7 +9,7 @@ import { pipe } from "../src/Screen.ts"
 import * as Sources from "../src/sources.ts"
 import { countedHere, project } from "./support.ts"
 
-describe("A census's count with actors in memory", () => {
+describe("A census counts with actors in memory", () => {
   it.live("a census's count with actors in memory has the same rows as a count without actors", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())

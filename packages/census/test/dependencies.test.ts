@@ -3,7 +3,7 @@ import { dependencies, packageOf, resolve } from "../src/dependencies.ts"
 import { CannotParse } from "../src/row.ts"
 import { imports, row, rowsOf } from "./support.ts"
 
-describe("A relative import of a source file", () => {
+describe("A relative import leads to a source file", () => {
   const known = new Set(["a.ts", "b.tsx", "lib/index.ts", "lib/c.mts", "d.js"])
 
   it("a relative import resolves to a file by its name, its compiled name, its name without extension, or its folder", () => {
@@ -19,7 +19,7 @@ describe("A relative import of a source file", () => {
   })
 })
 
-describe("The package that an import names", () => {
+describe("An import names a package", () => {
   it("the package of an import is the part of the specifier that names an installed package", () => {
     assert.strictEqual(packageOf("effect/Effect"), "effect")
     assert.strictEqual(packageOf("@scope/name/deep"), "@scope/name")
@@ -27,7 +27,7 @@ describe("The package that an import names", () => {
   })
 })
 
-describe("The summary of a census's dependencies", () => {
+describe("A census sums up the dependencies between files", () => {
   it("the summary of a census's dependencies counts each pair once: imported files, packages, and imports that lead to no file", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./b.ts", "./b.js", "./b", "effect/Effect", "effect/Stream", "./gone.ts"]) }),

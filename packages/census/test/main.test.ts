@@ -26,7 +26,7 @@ const saysTheSums = (stdout: string, folder: string) =>
     for (const line of Report.sums(rows)) assert.include(stdout, `\n  ${line}\n`)
   })
 
-describe("The counts of source files that a census of a folder prints", () => {
+describe("A census of a folder prints the counts of its source files", () => {
   it.live(
     "a census of a folder has the totals of a count without actors, and compares its time with that of one actor",
     () =>
@@ -115,7 +115,7 @@ describe("The counts of source files that a census of a folder prints", () => {
     }), timeout)
 })
 
-describe("A census of a folder without source files", () => {
+describe("A census of a folder without source files fails", () => {
   it.live(
     "a census of a folder without source files prints that it found none, and fails",
     () =>
@@ -139,7 +139,7 @@ describe("A census of a folder without source files", () => {
   )
 })
 
-describe("The command line of the census", () => {
+describe("A census checks its command line", () => {
   it.live(
     "a wrong option of the census is refused with the option, its possible values, and the usage",
     () =>

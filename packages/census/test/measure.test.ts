@@ -6,7 +6,7 @@ import { Parser } from "../src/Parser.ts"
 import { CannotParse } from "../src/row.ts"
 import { measured } from "./support.ts"
 
-describe("The kinds of lines in a source file", () => {
+describe("A census counts three kinds of lines in a source file", () => {
   const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
 
   it.effect("each line of a file counts as either code, comment or blank", () =>
@@ -43,7 +43,7 @@ describe("The kinds of lines in a source file", () => {
     }))
 })
 
-describe("The size and the hash of a source file in a census", () => {
+describe("A census records the size and the hash of a source file", () => {
   it.effect("the row of a file has the size of the file and the hash of its bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"🐎\"\n"
@@ -53,7 +53,7 @@ describe("The size and the hash of a source file in a census", () => {
     }))
 })
 
-describe("The imports of a source file", () => {
+describe("A census finds the imports of a source file", () => {
   it.effect("the imports of a file are each `import`, each `export from`, and each `import()` of a literal, with their kinds", () =>
     Effect.gen(function*() {
       const row = yield* measured(
@@ -84,7 +84,7 @@ describe("The imports of a source file", () => {
     }))
 })
 
-describe("The longest function of a source file", () => {
+describe("A census finds the longest function of a source file", () => {
   const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
 
   it.effect("the longest function is absent in the row of a file without functions", () =>
@@ -111,7 +111,7 @@ describe("The longest function of a source file", () => {
     }))
 })
 
-describe("A source file with a syntax error or a special extension in a census", () => {
+describe("A census reads source files with a syntax error or a special extension", () => {
   it.effect("the row of a file with a syntax error has the line of the error", () =>
     Effect.gen(function*() {
       const parser = yield* Parser

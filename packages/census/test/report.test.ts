@@ -34,7 +34,7 @@ const census = (given: Partial<Census> = {}): Census => ({
   ...given
 })
 
-describe("The results of a census in its report", () => {
+describe("The report of a census shows the results", () => {
   it("the report of a census has tables of the first rows, the files that failed, the dependencies and the totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
@@ -83,7 +83,7 @@ describe("The results of a census in its report", () => {
   })
 })
 
-describe("The speed of a census in its report", () => {
+describe("The report of a census shows the speed", () => {
   const idle = { cores: 2, load: 0.3 }
 
   it("the speed of a census is the time of one actor divided by the time of many actors, and the report shows both times", () => {
@@ -124,7 +124,7 @@ describe("The speed of a census in its report", () => {
   })
 })
 
-describe("Numbers and paths in the report of a census", () => {
+describe("The report of a census formats numbers and paths", () => {
   it("the report of a census shows numbers in a suitable unit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",

@@ -22,7 +22,7 @@ const closedBelow = FileSystem.layerNoop({
       )
 })
 
-describe("The search for source files in a folder", () => {
+describe("A census searches a folder for source files", () => {
   it.live("the sources of a folder are its files by name with their sizes, without links, hidden folders and installed packages", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem

@@ -63,7 +63,7 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
   ])
 ]
 
-describe("A deadlock between the actors of a tree", () => {
+describe("A deadlock between the actors of a tree is reported", () => {
   it("G249: a deadlock over two processes and two locks is reported as likely, with the source line of each wait", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
@@ -101,7 +101,7 @@ describe("A deadlock between the actors of a tree", () => {
 const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
-describe("A process of a tree that does not answer", () => {
+describe("A process of a tree that does not answer is reported", () => {
   it("G251: a process that computes and does not answer is reported as a note, and after half a minute of waiting callers as stuck", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
@@ -127,7 +127,7 @@ describe("A process of a tree that does not answer", () => {
   })
 })
 
-describe("A tree that is slow but not stuck", () => {
+describe("A tree that is slow is not reported as stuck", () => {
   it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for an actor that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [
@@ -163,7 +163,7 @@ describe("A tree that is slow but not stuck", () => {
   })
 })
 
-describe("The name of an actor with terminal escapes", () => {
+describe("The name of an actor may contain terminal escapes", () => {
   it("G250: the name of an actor with terminal escapes is printed as harmless text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })

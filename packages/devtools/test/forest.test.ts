@@ -55,7 +55,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 /** A name that clears the screen, with both forms of the escape, and reverses the direction of the text. */
 const wicked = "a\u001b[2Jb\u009b2Jc\u202ed"
 
-describe("The verbs of furrow that read an engine", () => {
+describe("The verbs `ls` and `watch` of furrow read an engine", () => {
   test(
     "G290: `furrow ls` lists the actors of all trees with their tree and host, or the actors of one host, also as JSON",
     Effect.gen(function*() {

@@ -46,7 +46,7 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
   return found.leaves.some(({ waits }) => waits === undefined || waits.some(({ to }) => mayGoOn(graph, to, seen)))
 }
 
-describe("A graph of waits in a tree", () => {
+describe("A graph of the waits in a tree shows the stuck actors and calls", () => {
   it.prop(
     "G249: a graph of the waits in a tree reports as stuck exactly the calls and actors that wait only for stuck ones",
     { all: works },

@@ -34,7 +34,7 @@ const healthy = (kind: string, shows: ReadonlyArray<RegExp>) =>
     return pid
   })
 
-describe("the verb furrow why in trees that are not stuck", () => {
+describe("the verb furrow why reports no healthy tree as stuck", () => {
   test(
     "G250: a pool whose workers all compute, while more tasks wait for a worker, is reported as busy and not as stuck",
     Effect.gen(function*() {

@@ -59,7 +59,7 @@ describe("Metrics of several actors", () => {
 
 const escape = "\u001b[2J\u001b]0;title\u0007\u202e"
 
-describe("Names of actors with control characters", () => {
+describe("Names of actors may contain control characters", () => {
   it("G288: the output of events, stacks and metrics shows control characters in names as escapes", () => {
     const event = { at: 0, event: escape, fields: { [escape]: escape } }
     const texts = [
@@ -100,7 +100,7 @@ const profileOf = ({ parents, samples }: typeof Profile.Type): Speedscope.CpuPro
   }
 }
 
-describe("A profile of several actors in one file", () => {
+describe("Profiles of several actors are written to one file", () => {
   it.prop(
     "G289: a profile in speedscope's format keeps the depth of each sample, and the whole time between the first and the last sample",
     { one: Arbitrary.schema(Profile), other: Arbitrary.schema(Profile) },

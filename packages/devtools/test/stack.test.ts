@@ -22,7 +22,7 @@ const compile = (sourcemap: "inline" | "linked") =>
     return outfile
   })
 
-describe("The verbs `stack` and `fibers` of `furrow`", () => {
+describe("The verbs `stack` and `fibers` of `furrow` show where an actor stands", () => {
   for (const sourcemap of ["linked", "inline"] as const) {
     test(
       `G296: \`furrow stack\` and \`furrow fibers\` name the source lines of compiled code, by a source map that is ${sourcemap}`,

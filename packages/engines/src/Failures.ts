@@ -91,7 +91,7 @@ const leaders: Rows = {
       yield* proxy.hold
       yield* leads(given, "b", token)
       yield* proxy.pass
-      // The first program of this test renews its lease again, while the second program holds the name.
+      // The program `a`, which leads no more, renews its lease again while the program `b` holds the name.
       const leases = yield* given.driver
       yield* Eventually.pause(ttl)
       const held = yield* leases.get(`elect/${given.key}`)
@@ -106,8 +106,8 @@ const leaders: Rows = {
       const { token } = yield* leads(given, "a")
       yield* given.up.freeze
       yield* stops(given, "a")
-      // The two pauses of this test are together longer than the lease, so the lease has expired when the frozen server
-      // goes on.
+      // The server stays frozen for two pauses, which are together longer than the lease, so the lease has expired when
+      // the server goes on.
       yield* Eventually.pause(ttl)
       Assert.equal(given.events.length, 2)
       yield* given.up.thaw
@@ -160,8 +160,7 @@ const leaders: Rows = {
     Effect.gen(function*() {
       const proxy = yield* Proxy.make(given.up.port)
       const driver = yield* given.driver
-      // One program of this test holds the name, while the other program is connected, has a lease, and waits for the
-      // name.
+      // The program `b` holds the name, while the program `a` is connected, has a lease, and waits for the name.
       const b = yield* given.elect("b", given.up.port)
       const { token } = yield* leads(given, "b")
       const a = yield* given.elect("a", proxy.port)

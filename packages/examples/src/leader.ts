@@ -1,5 +1,5 @@
 /**
- * Leader election with a fenced resource: a former leader cannot write to the resource once its successor has written.
+ * Leader election with a fenced resource: a former leader cannot write once the next leader has written.
  *
  * In this example two members of an election want to write invoices, and one member leads at a time. The file of the
  * invoices remembers the largest token of a leader that it has seen, and refuses a write with a smaller token. A write
@@ -50,8 +50,8 @@ const leases = Discovery.layerLeases({ ttl: "15 seconds" }).pipe(Layer.provide(e
 class TokenIsOld extends Data.TaggedError("TokenIsOld")<{ readonly token: number }> {}
 
 /**
- * The file of the invoices refuses writes of a leader whose successor has already written to the file. A program with a
- * database would compare the token of the leader in the `where` of its update.
+ * The file of the invoices refuses writes of a former leader if the next leader has already written to the file. A
+ * program with a database would compare the token of the leader in the `where` of its update.
  */
 const invoices = {
   file: Path.join(folder, "invoices.json"),

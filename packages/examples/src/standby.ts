@@ -3,7 +3,7 @@
  *
  * The Service Counter has a standby that receives each count, so that no count is lost. The Service Plain has no
  * standby: when its actor dies, a new process is started and counts from 1. The program kills each Service of this
- * example several times, and measures how long the next call waits for the successor.
+ * example several times, and measures how long the next call waits for an answer.
  *
  * Prints:
  *

@@ -32,7 +32,7 @@ const tsconfig = {
   include: ["*.ts"]
 }
 
-describe("the doc comments of the API", () => {
+describe("the doc comments of the API explain every public name", () => {
   it("the published packages have public names in their API", () => {
     for (
       const name of [
@@ -60,7 +60,7 @@ describe("the doc comments of the API", () => {
   })
 })
 
-describe("the examples in the doc comments of the API", () => {
+describe("the examples in the doc comments of the API work", () => {
   beforeAll(() => {
     Fs.mkdirSync(folder)
     for (const example of examples) Fs.writeFileSync(Path.join(folder, example.file), Examples.program(example))
@@ -97,7 +97,7 @@ describe("the examples in the doc comments of the API", () => {
   )
 })
 
-describe("The rules for examples in doc comments", () => {
+describe("An example in a doc comment follows rules", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
   const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
 
@@ -136,7 +136,7 @@ describe("The rules for examples in doc comments", () => {
   })
 })
 
-describe("The rules for comments of the API", () => {
+describe("A comment of the API follows rules", () => {
   const complete = "Adds.\n\n@example\n```ts\n1 // 1\n```\n@category math\n@since 0.1.0"
 
   it("a doc comment of the API that lacks its meaning, an example, a category or a version is reported", () => {

@@ -45,7 +45,7 @@ beforeAll(() => {
 
 afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-describe("the code blocks of the documents", () => {
+describe("the code blocks of the documents run as the documents state", () => {
   const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
 
   it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
@@ -94,7 +94,7 @@ describe("the code blocks of the documents", () => {
   })
 })
 
-describe("the documents about this repository's files and commands", () => {
+describe("the documents name files and commands that exist", () => {
   const { scripts } = JSON.parse(Fs.readFileSync(Path.join(Pages.root, "package.json"), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }
@@ -176,7 +176,7 @@ describe("The page docs/errors.md", () => {
   })
 })
 
-describe("The rules for code blocks of pages", () => {
+describe("A code block of a page follows rules", () => {
   const block = (language: string, text: string) => `\`\`\`${language}\n${text}\`\`\`\n`
   const main = "// file: main.ts\nNodeActor.runMain(program)\n"
 

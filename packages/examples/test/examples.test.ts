@@ -17,7 +17,7 @@ const promiseOf = (name: string): ReadonlyArray<string> => {
   return lines.map((line) => line.slice(" *     ".length))
 }
 
-describe("The examples and their runner", () => {
+describe("The runner runs the examples, which print what they promise", () => {
   it.each(names)(
     "the example %s prints the output in its head comment, and leaves no process",
     { timeout: 120_000 },

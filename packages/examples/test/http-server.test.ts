@@ -85,7 +85,7 @@ const statuses = (answers: ReadonlyArray<Answer>) => answers.map(({ status }) =>
 const count = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length: n }, () => value)
 const unbounded = { concurrency: "unbounded" } as const
 
-describe("The HTTP server of docs/http-server.md", { timeout: 120_000 }, () => {
+describe("The HTTP server of docs/http-server.md answers requests by a pool", { timeout: 120_000 }, () => {
   it.live("the HTTP server of docs/http-server.md answers with the result of a worker, and refuses an invalid body", () =>
     withServer(({ job, post }) =>
       Effect.gen(function*() {

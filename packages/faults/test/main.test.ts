@@ -16,7 +16,7 @@ const ended = (...args: ReadonlyArray<string>) =>
     return { code, stdout: program.stdout(), stderr: program.stderr() }
   })
 
-describe("The command npm run faults", () => {
+describe("The command npm run faults runs cases", () => {
   it.live(
     "npm run faults runs a case, shows the case's expected and actual output, and says that both are equal",
     () =>
@@ -53,7 +53,7 @@ describe("The command npm run faults", () => {
   )
 })
 
-describe("The cases of npm run faults", () => {
+describe("The cases of npm run faults are complete", () => {
   it("the cases of npm run faults name only guarantees that exist, and no two cases have equal titles", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)

@@ -19,7 +19,7 @@ const seen = (lines: ReadonlyArray<string>): Verdict => ({
   skipped: undefined
 })
 
-describe("The run of a case of npm run faults", () => {
+describe("npm run faults runs one case", () => {
   it.live(
     "a case of npm run faults collects its program's output, the program's end, and each process that the program leaves",
     () =>
@@ -49,7 +49,7 @@ describe("The run of a case of npm run faults", () => {
   })
 })
 
-describe("The verdict on a case of npm run faults", () => {
+describe("npm run faults gives a verdict on each case", () => {
   it("the verdict on a case of npm run faults passes if every line of output is as expected, and otherwise shows expected and actual lines", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
@@ -72,7 +72,7 @@ describe("The verdict on a case of npm run faults", () => {
   })
 })
 
-describe("The output of a case of npm run faults", () => {
+describe("npm run faults makes the output of a case comparable", () => {
   it("the output of a case of npm run faults has placeholders for text that differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(

@@ -38,7 +38,7 @@ const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.
     assert.strictEqual(heard(silent), before)
   })
 
-describe.skipIf(problem !== undefined)("A test network of network namespaces", () => {
+describe.skipIf(problem !== undefined)("A test network consists of network namespaces", () => {
   it.live(
     "a cut of the test network drops packets in one direction only, until the cut is healed, and no network namespace is left",
     () =>

@@ -20,7 +20,7 @@ const patienceMillis = 120_000
 
 const texts = Schema.String.check(Schema.isPattern(/^[^\ud800-\udfff]{0,40}$/))
 
-describe("The entries of keys in a NATS bucket", () => {
+describe("A key is an entry in a NATS bucket", () => {
   it.prop(
     "a key can be read back from the name of its NATS entry, and the NATS server accepts this name",
     [texts],

@@ -19,8 +19,9 @@ export interface FileOptions {
   /** The name of this program's tree, as other trees see it. The default name of a program's tree is `tree`. */
   readonly tree?: string | undefined
   /**
-   * Makes a missing file of a secret, with a new random secret. Programs that make the file of a secret concurrently
-   * all read the same secret. By default a missing file of the secret is an error.
+   * Makes the file of the secret where the file is missing, and writes a new random secret into the file. Programs that
+   * make the file of a secret concurrently all read the same secret. By default a missing file of the secret is an
+   * error.
    */
   readonly create?: boolean | undefined
 }
@@ -28,7 +29,7 @@ export interface FileOptions {
 /** The length in bytes of the shortest secret that `NodeCredentials.fromFile` accepts. */
 const minBytes = 32
 
-/** A problem of a secret's file, as a sentence for the user. */
+/** The error of a secret's file that cannot be used, whose message tells the user the problem of the file. */
 class Unusable extends Error {}
 
 const problemOf = (path: string): string | undefined => {
@@ -40,8 +41,8 @@ const problemOf = (path: string): string | undefined => {
 }
 
 /**
- * Makes the file of a secret by linking a complete file to the path. A reader never sees an incomplete file, and when
- * several programs make the file at once, the first file stays.
+ * Writes a new secret to a temporary file, and then links the complete temporary file to the path of the secret's file.
+ * A reader never sees an incomplete file, and when several programs make the file at once, the first file stays.
  */
 const create = (path: string): void => {
   const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
@@ -70,9 +71,9 @@ const read = (path: string, wanted: boolean): Uint8Array => {
 }
 
 /**
- * Reads the secret that several trees share. Each program that knows the secret in the file is a member of every tree
- * with this secret. Copy the file of the secret to other hosts only over a channel that you trust. A shared secret is
- * the text of its file without line breaks at the end, and has at least 32 bytes.
+ * Reads the secret that several trees share. Each program that knows the secret in the file belongs to every tree with
+ * this secret. Copy the file of the secret to other hosts only over a channel that you trust. A shared secret is the
+ * text of its file without line breaks at the end, and has at least 32 bytes.
  *
  * The Layer of credentials fails with `RuntimeLayerError` where the secret is too short, or its file is missing or
  * readable by other users. Errors of the Layer of credentials never contain the secret.

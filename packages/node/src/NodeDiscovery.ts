@@ -1,6 +1,6 @@
 /**
- * A discovery driver for the names that the programs of one user share on one host, without a daemon and without a
- * server.
+ * A discovery driver for the names that the programs of one user share on one host; the driver needs no background
+ * process and no server.
  *
  * @since 0.2.0
  */
@@ -13,8 +13,8 @@ import * as HostDriver from "./internal/hostDriver.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 
 /**
- * The option of a host's discovery driver: the folder of its socket. The default folder of the socket for a host's
- * names is `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
+ * The option of a host's discovery driver: the folder of the driver's socket. The default folder of the socket for a
+ * host's names is `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
  *
  * @category models
  * @since 0.2.0

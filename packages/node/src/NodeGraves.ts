@@ -1,7 +1,7 @@
 /**
- * The post-mortems of this user's dead actors on this host. A post-mortem says why an actor died, what the actor served
- * at its death, and what its last steps were. The owner of an actor writes the actor's post-mortem when the actor does
- * not end in order.
+ * Lists and removes the post-mortems of this user's dead actors on this host. A post-mortem says why an actor died,
+ * what the actor served at its death, and what its last steps were. The owner of an actor writes the actor's
+ * post-mortem when the actor does not end in order.
  *
  * The newest 100 post-mortems of a user's dead actors are kept. The post-mortems of dead actors hold names, numbers and times,
  * and never a payload or the text of a message.

@@ -34,8 +34,8 @@ export interface Candidate {
   /** The name of an observable actor in the title of its process; undefined for a root, whose title has no name. */
   readonly name: string | undefined
   /**
-   * The state of an observable process, as the letter of the kernel: The state of a process is `R` for running, `S` for
-   * sleeping, `D` for a system call, `T` for stopped, and `Z` for dead.
+   * The state of an observable process, as a letter that the kernel uses for this state. The state of a process is `R`
+   * for running, `S` for sleeping, `D` for a system call, `T` for stopped, and `Z` for dead.
    */
   readonly state: string
 }
@@ -48,7 +48,10 @@ const textOf = (path: string): string | undefined => {
   }
 }
 
-/** The bit of SIGURG (signal 23 on Linux) in the mask `SigCgt` of a process, which is set in an actor. */
+/**
+ * The bit of the signal SIGURG (23 on Linux) in the mask `SigCgt` of a process; the bit is set where the process
+ * listens for knocks.
+ */
 const knockBit = 1n << 22n
 
 const lineOf = (status: string, name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? ""

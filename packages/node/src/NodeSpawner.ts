@@ -47,34 +47,34 @@ export interface Options {
    */
   readonly guard?: GuardMode | undefined
   /**
-   * The target for the stdout of all actors of the tree, which the option of a single start overrides. By default the
-   * stdout of actors goes to the root's stdout. An actor passes the output of the actors below it on, so only the
-   * option of the root counts for the whole tree.
+   * The target for the stdout of all actors of the tree; the option `stdout` of an actor's start overrides the target
+   * for this actor. By default the stdout of actors goes to the root's stdout. Every actor passes the output of the
+   * actors below it on to its own parent, so the root's option decides for the whole tree.
    */
   readonly stdout?: Output | undefined
   /**
-   * The target for the stderr of all actors of the tree, which the option of a single start overrides. By default the
-   * stderr of actors goes to the root's stderr.
+   * The target for the stderr of all actors of the tree; the option `stderr` of an actor's start overrides the target
+   * for this actor. By default the stderr of actors goes to the root's stderr.
    */
   readonly stderr?: Output | undefined
   /**
-   * The spare processes that the root keeps ready for the next starts of actors. The default of `spares` is the value
-   * of the variable `FURROW_SPARES` in the root's environment, or else `auto`. An unknown value of `spares` is ignored,
-   * and the root logs a warning.
+   * The spare processes that the root keeps ready for the next starts of actors. The default of the option `spares` is
+   * the value of the variable `FURROW_SPARES` in the root's environment, or else `auto`. An unknown value of the option
+   * `spares` is ignored, and the root logs a warning.
    */
   readonly spares?: SparesMode | undefined
   /**
    * The folder for the records that actors keep of their calls and for the post-mortems of dead actors, as an absolute
-   * path, or `off`. The default of `graves` is the value of the variable `FURROW_GRAVES` in the root's environment, or
-   * else `graves` in the runtime folder. A path in `graves` that is not absolute is ignored, and the root logs a
-   * warning.
+   * path, or `off`. The default of the option `graves` is the value of the root's environment variable `FURROW_GRAVES`,
+   * or else the folder `graves` in the runtime folder. A path in the option `graves` that is not absolute is ignored,
+   * and the root logs a warning.
    */
   readonly graves?: string | undefined
   /**
    * Says when a large root has a starter, which is a small process that starts the root's actors. The event loop of a
-   * large root that starts a process itself stops for some time at each start. The default of `starter` is the value of
-   * the variable `FURROW_STARTER` in the root's environment, or else `auto`. An unknown value of `starter` is ignored,
-   * and the root logs a warning.
+   * large root that starts a process itself stops for some time at each start. The default of the option `starter` is
+   * the value of the variable `FURROW_STARTER` in the root's environment, or else `auto`. An unknown value of the
+   * option `starter` is ignored, and the root logs a warning.
    */
   readonly starter?: StarterMode | undefined
 }

@@ -38,8 +38,8 @@ export interface UnixOptions {
 const module = "furrow:node"
 
 /**
- * The driver of Unix sockets in the process of the root. The tree's folder of sockets is removed when the last actor
- * has ended, or at the end of the root's process.
+ * Makes the driver of Unix sockets in the process of the root. The tree's folder of sockets is removed when the last
+ * actor has ended, or at the end of the root's process.
  */
 const unixOfRoot = (base: string) =>
   Layer.effect(
@@ -95,8 +95,9 @@ export interface PlaceOptions {
    */
   readonly ports?: readonly [first: number, last: number] | undefined
   /**
-   * The address or host name at which other actors dial the actors of this host. The default of `advertise` is the
-   * value of `host`. The option `advertise` is required where `host` stands for every address (`0.0.0.0`, `::`).
+   * The address or host name at which other actors dial the actors of this host. The default of the option `advertise`
+   * is the value of the option `host`. The option `advertise` is required where the option `host` stands for every
+   * address (`0.0.0.0`, `::`).
    */
   readonly advertise?: string | undefined
 }
@@ -111,7 +112,7 @@ export interface PlaceOptions {
 export interface TcpOptions extends PlaceOptions {
   /**
    * Allows an actor to listen beyond the loopback without encryption. Without the option `insecure` the Layer of TCP
-   * fails for a host beyond the loopback; use `layerTls` instead.
+   * fails for a host beyond the loopback; use the Layer `NodeTransport.layerTls` instead.
    */
   readonly insecure?: "I know" | undefined
 }
@@ -187,8 +188,9 @@ export const layerTcp: OptionalLayer<TcpOptions, Transport> = optional(
 
 /**
  * TCP under mutual TLS 1.3, for trees on several hosts. Both ends of a TLS connection between actors show a certificate
- * of an authority in `ca`. The listener's certificate must name the dialled host. Over the encrypted TLS channel each
- * actor also proves its membership of the tree, and the proof is valid only for this channel.
+ * of an authority in the file that the option `ca` names. The listener's certificate must name the dialled host. Over
+ * the encrypted TLS channel each actor also proves its membership of the tree, and the proof is valid only for this
+ * channel.
  *
  * `NodeTransport.layerTls` fails with `RuntimeLayerError` where a PEM file cannot be read, where key and certificate do
  * not match, or where host or ports are invalid.

@@ -5,8 +5,8 @@
  *
  * A program's output is read to the end, with or without readers, so that a slow reader does not stop the program. No
  * process of a program's process group outlives the program. A program does not outlive the process that started it,
- * not even when the root is ended by SIGKILL. A process that leaves the program's process group, as daemons do, can
- * outlive the program, so run programs in the foreground.
+ * not even when the root is ended by SIGKILL. A process that leaves the program's process group, as background services
+ * do, can outlive the program, so run programs in the foreground.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ const exitText = (exit: ProgramExit): string =>
 
 /**
  * The error of a program that could not be started, that ended before it was ready, or that was not ready within its
- * bound. In `ProgramFailed`, `exit` is the end of a program that ended by itself, and `lines` holds the program's last
- * lines of output.
+ * bound. In the error, the field `exit` is the end of a program that ended by itself, and the field `lines` holds the
+ * program's last lines of output.
  *
  * @example
  * ```ts
@@ -87,9 +87,10 @@ export interface ProgramSnapshot {
 }
 
 /**
- * A program that runs or has ended. Closing a program's Scope sends the `killSignal` of its command, by default
- * SIGTERM. A program that does not end gets SIGKILL after `forceKillAfter`, by default `Timeouts.finalizers`. The
- * signals that end a program go to its whole process group.
+ * A program that runs or has ended. At the close of a program's Scope the program gets the signal in the option
+ * `killSignal` of its command, by default SIGTERM. A program that does not end gets SIGKILL after the time in its
+ * command's option `forceKillAfter`, by default `Timeouts.finalizers`. The signals that end a program go to its whole
+ * process group.
  *
  * @category models
  * @since 0.1.0
@@ -140,7 +141,7 @@ export interface Program {
 export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<unknown, E, R>
 
 /**
- * The options of a program beside its command.
+ * The options for the start of a program, beside the program's command.
  *
  * @category models
  * @since 0.1.0
@@ -317,8 +318,9 @@ const awaitReady = <E, R>(
  * from the platform (`NodeServices.layer`).
  *
  * The start of a program fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or
- * is not ready in time. When the start of a program fails, even by an error of `ready`, no process of the program is
- * left. The start of a program refuses a command that redirects its output, or whose option `detached` is false.
+ * is not ready in time. When the start of a program fails, even by an error of the option `ready`, no process of the
+ * program is left. The start of a program refuses a command that redirects its output, or whose option `detached` is
+ * false.
  *
  * @example
  * ```ts
@@ -380,11 +382,12 @@ const watch = (program: Program) =>
   })
 
 /**
- * Declares a program as a Service, whose `layer` starts and ends the program.
+ * Declares a program as a Service, whose Layer (the property `layer`) starts and ends the program.
  * `Supervisor.of(Redis.layer, { name: "redis" })` makes the program a child of a supervisor, which starts it again when
  * it ends. An exit code of a program other than 0 counts as `Failed`, a signal as `Lost`, and code 0 as `Returned`. The
- * option `stopWithin` of a supervisor's child bounds the stop of a program whose command has no `forceKillAfter`. A
- * `forceKillAfter` that is longer than the supervisor's bound may let two processes of the program run at once.
+ * option `stopWithin` of a supervisor's child bounds the stop of a program whose command has no option
+ * `forceKillAfter`. With a longer time in the option `forceKillAfter` than the supervisor's bound, two processes of the
+ * program may run at once.
  *
  * @example
  * ```ts

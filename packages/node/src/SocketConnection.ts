@@ -18,8 +18,8 @@ export interface Reader {
   /** The option `onread` of Node, with which the reader's socket must be made. */
   readonly onread: Net.OnReadOpts
   /**
-   * Passes on the bytes that were read from a socket before the call of `subscribe`. A socket is not read further until
-   * the call of `subscribe`, so resume the socket afterwards.
+   * Passes on the bytes that were read from a socket before the call of the reader's function `subscribe`. A socket is
+   * not read further until the call of the function `subscribe`, so resume the socket afterwards.
    */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
@@ -120,8 +120,8 @@ const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
  * Makes a connection from a socket, and from the reader with which the socket was made. An error of the socket ends the
  * connection, and no function of the connection throws.
  *
- * A socket is read only after the call of `start` of its connection. An accepted socket must be paused until the call
- * of `start`, because Node would read the socket otherwise.
+ * A socket is read only after the call of the function `start` of the socket's connection. An accepted socket must be
+ * paused until the call of the function `start`, because Node would read the socket otherwise.
  *
  * @example
  * ```ts

@@ -28,7 +28,7 @@ const asked = (voters: ReadonlyArray<Voter>, file: string, millis: (i: number) =
     )
   )
 
-describe("One call to many actors", () => {
+describe("One call to many actors returns the reply of each actor", () => {
   it.live(
     "G198: one call to many actors returns all replies in the order of the actors, or fails with the first failure and interrupts other calls",
     () =>

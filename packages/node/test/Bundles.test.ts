@@ -181,7 +181,7 @@ const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbu
     return { code, stdout: program.stdout(), stderr: program.stderr(), file }
   })
 
-describe("A bundled program with a top-level await", () => {
+describe("A bundled program with a top-level await has actors that wait for the await", () => {
   it.live(
     "G125: an actor of a bundled program with a top-level await waits for its whole file, and serves endpoints made below the await",
     () =>
@@ -194,7 +194,7 @@ describe("A bundled program with a top-level await", () => {
   )
 })
 
-describe("The compile cache of a bundled program's actor", () => {
+describe("The actor of a bundled program uses the compile cache", () => {
   const silent = ["env", "-u", "NODE_COMPILE_CACHE", "-u", "NODE_DISABLE_COMPILE_CACHE"]
   const own = Path.join(Os.tmpdir(), "furrow-cache-of-a-program")
   afterAll(() => Fs.rmSync(own, { recursive: true, force: true }))
@@ -219,7 +219,7 @@ describe("The compile cache of a bundled program's actor", () => {
   )
 })
 
-describe("A bundled program that cannot have actors", () => {
+describe("A bundled program that cannot have actors fails with an error", () => {
   it.live(
     "G126: a bundled program whose main would run again in its actors starts no process, and its error shows the line to write",
     () =>
@@ -274,7 +274,7 @@ describe("A bundled program that cannot have actors", () => {
   )
 })
 
-describe("A bundle that contains only Effect", () => {
+describe("A bundle that contains Effect but not Furrow is refused", () => {
   it.live(
     "G126: a bundle that contains Effect but not Furrow fails with an error that names the two copies of Effect and the path of Furrow",
     () =>
@@ -291,7 +291,7 @@ describe("A bundle that contains only Effect", () => {
   )
 })
 
-describe("Two endpoints with the same name in one bundle", () => {
+describe("Two endpoints with the same name in one bundle are refused or distinguished", () => {
   it.live(
     "G127: two endpoints with the same name in one bundle are refused, and the error names the places of both endpoints",
     () =>

@@ -10,7 +10,7 @@ import { boom, relay, strange, twofold } from "./fixtures/failing.ts"
 import { who, whoBelow } from "./fixtures/identity.ts"
 import { fixture, lineOf, withActors } from "./support.ts"
 
-describe("A call to an actor in another process", () => {
+describe("A call to an actor in another process is answered by that process", () => {
   it.live("a call to an actor in another process is answered by that process, which has ended when the answer arrives", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.runInActor(who())
@@ -70,7 +70,7 @@ describe("A call to an actor in another process", () => {
     })))
 })
 
-describe("A defect of an actor in another process", () => {
+describe("A defect of an actor in another process arrives at the caller", () => {
   it.live("G24: a defect of an actor in another process arrives boxed, with the line at which it happened and its chain of causes", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
@@ -122,7 +122,7 @@ describe("A defect of an actor in another process", () => {
     })))
 })
 
-describe("A stream from an actor in another process", () => {
+describe("A stream from an actor in another process delivers its items in order", () => {
   it.live("a stream from an actor in another process returns every item in order, and ends the actor that was started for the stream", () =>
     withActors(Effect.gen(function*() {
       const items = yield* Stream.runCollect(Actor.streamInActor(count({ to: 5000 })))

@@ -19,7 +19,7 @@ const lines = Folder.lines
 const runs = (file: string, label: string) =>
   Eventually.holds(`${label} runs`, () => lines(file).includes(`${label} runs`))
 
-describe("The interruption of a call", () => {
+describe("The interruption of a call interrupts the call's work in the actor", () => {
   it.live("G11: interrupting a call waits for the finalizer in the callee's process, which can read the author and the reason of the cancel", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -108,7 +108,7 @@ describe("The interruption of a call", () => {
     })))
 })
 
-describe("The cancel of an actor", () => {
+describe("The cancel of an actor ends all work of the actor", () => {
   it.live("cancelling an actor interrupts all its work with the reason of the cancel, closes its resources, and fails its callers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence

@@ -35,11 +35,11 @@ const ways: Readonly<Record<string, Way>> = {
   "an uncaught error": (portal) => Effect.exit(portal.run(escape()))
 }
 
-describe("An actor with a layer whose release fails or hangs", () => {
+describe("An actor with a layer whose release fails or hangs still ends", () => {
   for (const [how, endpoint, message] of cleanups) {
     for (const guard of guards) {
       it.live(
-        `an actor whose release ${how} ends under guard ${guard}, whatever ended the actor, and its owner learns of the failed release (G72)`,
+        `an actor with a layer whose release ${how} ends under guard ${guard}, whatever ended the actor, and its owner learns of the failed release (G72)`,
         () => {
           const errors: Array<string> = []
           const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -83,7 +83,7 @@ describe("An actor with a layer whose release fails or hangs", () => {
       )
 
       it.live(
-        `an actor whose release ${how} ends after its root was killed by SIGKILL under guard ${guard} (G1, G72)`,
+        `an actor with a layer whose release ${how} ends after its root was killed by SIGKILL under guard ${guard} (G1, G72)`,
         () =>
           Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
             const root = yield* Program.start(fixture("mains/unowned.ts"), { args: [how, guard] })
@@ -97,7 +97,7 @@ describe("An actor with a layer whose release fails or hangs", () => {
   }
 })
 
-describe("An actor whose runtime fails when the actor ends", () => {
+describe("An actor whose runtime fails when the actor ends still exits", () => {
   it.live("an actor whose runtime fails at the actor's end still exits (G72)", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("thrower", { expose: [throwAtExit] })
@@ -112,7 +112,7 @@ describe("An actor whose runtime fails when the actor ends", () => {
     })))
 })
 
-describe("An uncaught error that throws when it is formatted", () => {
+describe("An uncaught error that throws when it is formatted fails its actor", () => {
   it.live("an uncaught error that throws when it is formatted fails its actor after the actor's finalizers (G87)", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -127,7 +127,7 @@ describe("An uncaught error that throws when it is formatted", () => {
     })))
 })
 
-describe("An actor that has replaced process.stdout.write", () => {
+describe("An actor that has replaced process.stdout.write ends in order", () => {
   for (const how of ["keeps", "throws"] as const) {
     it.live(`an actor that has replaced process.stdout.write by a function that ${how} ends in order and without a delay (G72)`, () =>
       withActors(Effect.gen(function*() {

@@ -20,7 +20,7 @@ const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Ex
     return { portal, reduced: () => text.split("\n").filter((line) => line.includes("Mark-Compact (reduce)")).length }
   })
 
-describe("An actor that waits for calls", () => {
+describe("An actor that waits for calls collects the garbage of its start", () => {
   it.live(
     "G204: an idle actor returns the memory that it needed only for its start to the operating system",
     () =>

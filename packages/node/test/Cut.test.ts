@@ -67,19 +67,22 @@ const overCable = (host: string, layer: (typeof transports)["tls"]["layer"], cut
   })
 
 for (const [name, { host, layer }] of Object.entries(transports)) {
-  describe.skipIf(host === undefined)(`A cut network connection between actors under ${name}`, () => {
-    const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
-    for (const [cut, how] of rows) {
-      it.live(
-        `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and the actors connect again after its repair`,
-        () =>
-          Effect.gen(function*() {
-            const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)
-            assert.deepStrictEqual(ended, ["call", "stream", "dialog"].map((verb) => `${verb}: ActorLost b: ${how}`))
-            assert.deepStrictEqual([again, dialledAgain], [process.pid, true])
-          }),
-        60_000
-      )
+  describe.skipIf(host === undefined)(
+    `A cut network connection between actors under ${name} fails every open call`,
+    () => {
+      const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
+      for (const [cut, how] of rows) {
+        it.live(
+          `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and the actors connect again after its repair`,
+          () =>
+            Effect.gen(function*() {
+              const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)
+              assert.deepStrictEqual(ended, ["call", "stream", "dialog"].map((verb) => `${verb}: ActorLost b: ${how}`))
+              assert.deepStrictEqual([again, dialledAgain], [process.pid, true])
+            }),
+          60_000
+        )
+      }
     }
-  })
+  )
 }

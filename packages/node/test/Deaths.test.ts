@@ -55,7 +55,7 @@ const doing = (error: ActorError.ActorLost) =>
 const dies = (title: string, body: Effect.Effect<void, unknown, ActorRuntime | Scope.Scope>) =>
   it.live(title, () => withActors(body), 120_000)
 
-describe("The death of an actor's process", () => {
+describe("The error about the death of an actor's process names the cause of the death", () => {
   dies(
     "G257: the error of an actor with a full heap names that cause, the memory limit and the call that filled the heap",
     Effect.gen(function*() {

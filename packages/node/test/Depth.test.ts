@@ -22,7 +22,7 @@ const inOrder = [
   ...Array.from({ length: depth - 1 }, (_, i) => [`finalizer ${i + 1}: gone`, `exit ${i + 1}`]).flat()
 ]
 
-describe("The end of a tree of several levels", () => {
+describe("A tree of several levels ends level by level, the lowest level first", () => {
   for (const guard of guards) {
     it.live(
       `G294: a finalizer that waits for an actor's end runs after the actor's process is gone, at each level of a tree, under guard ${guard}`,

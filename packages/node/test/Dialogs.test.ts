@@ -43,7 +43,7 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("The first value, the result and the cleanup of a dialog", () => {
+describe("A dialog has a first value and a result, and cleans up at its end", () => {
   it.live("a dialog gives caller and callee its first value and its result, is their current dialog, and is removed after its end", () =>
     withBob((bob) =>
       Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("The first value, the result and the cleanup of a dialog", () => {
     ))
 })
 
-describe("A dialog in which caller and callee answer each other", () => {
+describe("A dialog in which caller and callee answer each other ends with its result", () => {
   for (const style of ["receive", "stream"] as const) {
     it.live(`a dialog in which caller and callee answer each other runs ten times, with a callee that reads by ${style}`, () =>
       withBob((bob) =>
@@ -106,7 +106,7 @@ describe("A dialog in which caller and callee answer each other", () => {
   }
 })
 
-describe("The cancel of a dialog", () => {
+describe("The cancel of a dialog ends the dialog for its caller and its callee", () => {
   it.live("a cancel of a dialog by its caller is the outcome of the dialog, and the actor can be called again", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
@@ -284,7 +284,7 @@ describe("The cancel of a dialog", () => {
     ))
 })
 
-describe("An actor that is killed while a dialog is open", () => {
+describe("An actor that is killed while a dialog is open fails the dialog", () => {
   const victim = (body: (bob: Portal, file: string) => Effect.Effect<void, unknown, any>) =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -320,7 +320,7 @@ describe("An actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("a killed callee interrupts a body of a dialog that waits for something outside of the dialog, and makes `open` fail", () =>
+  it.live("a killed callee interrupts a body of a dialog that waits for something outside of the dialog, and makes the function `open` fail", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(

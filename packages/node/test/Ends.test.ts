@@ -23,7 +23,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
   ]
 ]
 
-describe("The exit of an actor", () => {
+describe("The exit of an actor is the same for every reader of the exit", () => {
   for (const [how, end, expected] of ends) {
     it.live(`G120: the owner, a peer and a monitor of an actor that ${how} get the same exit`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
@@ -71,9 +71,9 @@ describe("The exit of an actor", () => {
     })))
 })
 
-describe("Calls to an actor that is killed while they run", () => {
+describe("Calls to an actor that is killed while the calls run fail with a true error", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: of a thousand calls that the ${from} makes to a killed actor, no call has run whose error denies that the call had begun`, () =>
+    it.live(`G124: a killed actor has run no call of its ${from} whose error says that the call had not begun, among a thousand calls`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

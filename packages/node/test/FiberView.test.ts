@@ -38,7 +38,7 @@ const taken = Effect.gen(function*() {
   return lock
 })
 
-describe("The fibers of an actor, as an observer sees them", () => {
+describe("An observer sees the fibers of an actor, with their lines and their waits", () => {
   it.live("G253: a fiber that waits for a semaphore, by permits or as a lock, is shown as waiting for the semaphore", () =>
     Effect.gen(function*() {
       const lock = yield* taken

@@ -92,7 +92,7 @@ const roundTrip = (bob: Portal) =>
 /** The bound is generous, because the host may be busy; a call that is delayed by the stream would wait for ever. */
 const soon = (trip: number) => 20 * trip + 2000
 
-describe("The memory of streams and dialogs", () => {
+describe("The memory of streams and dialogs does not grow with the number of items", () => {
   for (
     const [what, size, items] of [["2.1 million small items", 0, 2_100_000], [
       "1500 blocks of 64 KiB",
@@ -243,7 +243,7 @@ describe("the memory of a stream's reader and writer grows only with the number 
     ))
 })
 
-describe("A connection of two actors with a full stream", () => {
+describe("A connection of two actors with a full stream carries other words without delay", () => {
   type Gush = Dialog.Dialog<void, string, number | Uint8Array, number, Told>
 
   /** Runs a dialog whose writer has stopped at the window. Returns its exit, and the time that it took after `go`. */
@@ -308,7 +308,7 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("A window of one message in a dialog", () => {
+describe("A dialog with a window of one message carries all messages", () => {
   it.live("a dialog with a window of one message carries all messages in both directions at the same time", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
@@ -328,7 +328,7 @@ describe("A window of one message in a dialog", () => {
     ))
 })
 
-describe("Subscribers of a stream in one process", () => {
+describe("Subscribers of a stream in one process get the same items", () => {
   it.live("a stream gives 22 subscribers in one process the same items, and ends for all subscribers when the callee ends it", () =>
     withBob((bob) =>
       Effect.gen(function*() {
@@ -360,7 +360,7 @@ describe("Subscribers of a stream in one process", () => {
     ))
 })
 
-describe("Overruns of a dialog's slow reader with room for one item", () => {
+describe("A dialog whose slow reader has room for one item waits or fails", () => {
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 
@@ -396,7 +396,7 @@ describe("Overruns of a dialog's slow reader with room for one item", () => {
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a dialog that ${parks ? "a cancel" : "its result"} ends, with room for one item at a slow ${slow}, waits where the ${slow}'s overflow policy allows it, and otherwise fails`, () =>
+      it.live(`a dialog with room for one item at a slow ${slow}, ended by ${parks ? "a cancel" : "its result"}, waits under the overflow policy "wait", and fails under "error"`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

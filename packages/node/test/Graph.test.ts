@@ -8,7 +8,7 @@ import { bump, introduce, introduced, peers, present, pry, self, square, visit }
 import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections } from "./fixtures/peersTree.ts"
 import { Counter, Doubler } from "./fixtures/services.ts"
 
-describe("A reference to an actor", () => {
+describe("A reference to an actor opens a portal to this actor", () => {
   it.live("a reference from a parent opens a portal to a sibling, and the sibling's answers and typed errors arrive at the holder of the reference", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
@@ -47,7 +47,7 @@ describe("A reference to an actor", () => {
         }))
       }), { expose: [introduce] }))
 
-  it.live("a reference to a Service reaches the Service with its state for every holder, and no other value is accepted as such a reference", () =>
+  it.live("a reference to a Service reaches the Service with its state for every holder, and no other value is accepted as a reference to a Service", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const counter = yield* Counter
@@ -94,7 +94,7 @@ describe("A reference to an actor", () => {
       })))
 })
 
-describe("A Service that uses another Service over a direct connection", () => {
+describe("A Service that uses another Service dials the used Service directly", () => {
   for (const transport of ["unix", "tcp"] as const) {
     it.live(`a Service that uses another Service dials that Service's actor directly over ${transport}, and the parent relays no messages`, () =>
       inTree([], (tree) =>

@@ -32,7 +32,7 @@ interface Said {
   readonly own: number
 }
 
-describe("The guard thread of an actor", () => {
+describe("The guard thread of an actor ends the actor when the parent dies", () => {
   it.live(
     "the guard thread kills the actors below its actor and its own process group when the parent dies, but no group of an ended actor",
     () =>

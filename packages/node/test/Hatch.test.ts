@@ -34,7 +34,7 @@ const doorFiles = (): ReadonlyArray<string> => {
 
 const secret = "the-payload-is-secret"
 
-describe.skipIf(process.platform !== "linux")("The door of an actor for tools", () => {
+describe.skipIf(process.platform !== "linux")("The door of an actor lets tools look into the actor", () => {
   it.live("G246: a tool sees both ends of every dialog and the work that has opened the dialog, but no payload", () =>
     withActors(Effect.gen(function*() {
       const b = yield* Actor.startScoped("b", { expose: [wait] })

@@ -15,7 +15,7 @@ const server = Effect.acquireRelease(
   (server) => Effect.sync(() => void server.close())
 )
 
-describe("A session with the inspector of an actor", () => {
+describe("A session with the inspector of an actor ends without a close frame", () => {
   it.live("G287: a dropped session with an inspector sends no close frame, which would crash a Node that closes its inspector", () =>
     Effect.scoped(Effect.gen(function*() {
       const inspector = yield* server

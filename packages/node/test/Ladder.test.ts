@@ -23,7 +23,7 @@ const written = (file: string, label: string) =>
     return line === undefined ? undefined : Number(line.slice(label.length + 1))
   })
 
-describe("An actor that does not end when its owner asks it to end", () => {
+describe("An actor that does not end when its owner asks it to end is killed", () => {
   it.live("G13: a blocked actor is killed within about a second together with its subprocesses, in whatever way its thread is blocked", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -163,7 +163,7 @@ describe("A tree of processes", () => {
   )
 })
 
-describe("An interruption during the start of an actor", () => {
+describe("An interruption during the start of an actor leaves no process", () => {
   it.live(
     "G4: an interruption during the start of an actor leaves no process, at whatever moment of the start the interruption comes",
     () =>

@@ -19,7 +19,7 @@ const lost = (error: unknown): ActorError.ActorLost => {
   return error as ActorError.ActorLost
 }
 
-describe("An actor killed by a signal", () => {
+describe("An actor killed by a signal is lost to its callers and its owner", () => {
   it.live("G7: an actor killed by a signal fails every open call and stream at once, and `portal.wait` returns its exit", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -79,7 +79,7 @@ describe("An actor killed by a signal", () => {
     })))
 })
 
-describe("An actor that exits by itself", () => {
+describe("An actor that exits by itself is lost", () => {
   it.live("an actor that exits is lost with its exit code and its last lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }))))
@@ -104,7 +104,7 @@ describe("An actor that exits by itself", () => {
     })))
 })
 
-describe("An uncaught error outside of a handler", () => {
+describe("An uncaught error outside of a handler ends the actor", () => {
   for (const how of ["throw", "reject"] as const) {
     it.live(`an uncaught error outside of a handler (${how}) is the actor's failure, the actor's finalizers run, and the actor exits with 70`, () =>
       withActors(Effect.gen(function*() {
@@ -129,7 +129,7 @@ describe("An uncaught error outside of a handler", () => {
   }
 })
 
-describe("An actor that exceeds its memory limit", () => {
+describe("An actor that exceeds its memory limit is lost", () => {
   it.live("G106: an actor that exceeds its memory limit is lost with the limit in the error and on stderr, and its siblings go on", () =>
     withActors(Effect.gen(function*() {
       const other = yield* Actor.startScoped("other", { expose: [count] })

@@ -53,22 +53,22 @@ const transports = {
 const takeAway = (address: string) => Fs.rmSync(Path.dirname(socketOf(address)), { recursive: true })
 
 for (const [transport, make] of Object.entries(transports)) {
-  describe(`Actors that listen over ${transport}`, () => {
+  describe(`Actors that listen over ${transport} pass every test of transports`, () => {
     const options = transport === "unix" ? { takeAway } : {}
     for (const { run, title } of TransportSuite.contract(make, options)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`The connection of an actor that dialled over ${transport}`, () => {
+  describe(`The connection of an actor that dialled over ${transport} passes every test of connections`, () => {
     const pair = TransportSuite.dialled(make)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`The connection of an actor that accepted over ${transport}`, () => {
+  describe(`The connection of an actor that accepted over ${transport} passes every test of connections`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) => [far, near] as const)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A slow connection of an actor over ${transport}, whose chunks are split and joined`, () => {
+  describe(`A slow connection over ${transport}, whose chunks are split and joined, passes every test of connections`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
@@ -81,7 +81,7 @@ for (const [transport, make] of Object.entries(transports)) {
   })
 }
 
-describe("A tree that listens at Unix sockets", () => {
+describe("A tree that listens at Unix sockets makes and removes its socket files", () => {
   it.live("a tree with Unix sockets makes no socket before one of its actors listens, and leaves no socket when it is closed", () =>
     Effect.gen(function*() {
       const network = Networks.network({ transport: "unix" })
@@ -185,7 +185,7 @@ describe("A tree that listens at Unix sockets", () => {
   })
 })
 
-describe("A dial to a Unix socket", () => {
+describe("A dial to a Unix socket that cannot succeed fails with the reason", () => {
   it.live("dialling a path that is too long for a Unix socket fails with an error that says so, and dials no other path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
@@ -252,7 +252,7 @@ describe("A dial to a Unix socket", () => {
   )
 })
 
-describe("A process without free file descriptors", () => {
+describe("A process without free file descriptors gets an error that names the limit", () => {
   it.live("a process without free file descriptors can neither listen nor dial, its error names the limit, and it does not take actors for dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
@@ -280,7 +280,7 @@ describe("A listener for connections", () => {
     })))
 })
 
-describe("A connection whose reader has not begun to read", () => {
+describe("A connection whose reader has not begun to read stops its writer", () => {
   /** Writes until the connection is full. The limit `most` is reached only by a reader that should not read. */
   const most = 64 * 1024 * 1024
   const fill = (connection: Connection) => {
@@ -311,7 +311,7 @@ describe("A connection whose reader has not begun to read", () => {
   }
 })
 
-describe("The socket files of dead actors", () => {
+describe("The socket files of dead actors are removed", () => {
   const dead = () => ChildProcess.spawnSync("true").pid
 
   /** Leaves the socket of a process that could not remove it. */
@@ -422,7 +422,7 @@ describe("The socket files of dead actors", () => {
     })))
 })
 
-describe("The warden of a tree with Unix sockets", () => {
+describe("The warden of a tree with Unix sockets removes the folder of a killed root", () => {
   const sockets = (folder: string) => Fs.existsSync(folder) ? Fs.readdirSync(folder).length : 0
 
   it.live.skipIf(!isLinux)(

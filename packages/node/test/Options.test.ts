@@ -34,7 +34,7 @@ const opens = (url: string) =>
     socket.onerror = () => resume(Effect.fail(new Error(`${url} does not open`)))
   })
 
-describe("The process of an actor", () => {
+describe("The process of an actor is started with the actor's name and options", () => {
   it.live("the process of an actor shows the actor's name in its process title, in ps and in its command line", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
@@ -67,7 +67,7 @@ describe("The process of an actor", () => {
       assert.include(child.execArgv, "--conditions=furrow-source")
     })))
 
-  it.live("an actor's process gets the working folder, variables and runtime flags that its start options set, and no other ones", () =>
+  it.live("an actor's process gets the working folder, variables and runtime flags that its start options set, and no other variables or flags", () =>
     withActors(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const child = yield* Actor.runInActor(process_(), {
@@ -109,7 +109,7 @@ describe("The process of an actor", () => {
       assert.isAbove(below.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("an actor that is started with `inspect` prints the debugger's port and id only on stderr, and its children have no debugger", () =>
+  it.live("an actor that is started with the option `inspect` prints the debugger's port and id only on stderr, and its children have no debugger", () =>
     withActors(
       withStderr((written) =>
         Effect.gen(function*() {
@@ -137,7 +137,7 @@ describe("The process of an actor", () => {
     ))
 })
 
-describe("Several runtimes in one process", () => {
+describe("Several runtimes in one process share one listener for the exit", () => {
   it.live("several runtimes in one process share one listener for the exit of the process, which is removed with the last runtime", () =>
     Effect.promise(async () => {
       const before = process.listenerCount("exit")

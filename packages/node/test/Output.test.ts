@@ -135,7 +135,7 @@ const joined = (count: number) => {
   return { sources, bytes: () => arrived, text: () => arrived.toString() }
 }
 
-describe("The options stdout and stderr of an actor's start", () => {
+describe("The options stdout and stderr of an actor's start say where the actor's output goes", () => {
   /** Returns the output of a root whose actor prints "said" on stdout and "complained" on stderr. */
   const outputOf = (start: object, tree: object = {}) =>
     Effect.gen(function*() {
@@ -266,7 +266,7 @@ describe("The options stdout and stderr of an actor's start", () => {
     })))
 })
 
-describe("The copying of an actor's output by lines to its target", () => {
+describe("The copying of an actor's output to its target keeps lines whole", () => {
   it.live("copying an actor's output by lines pauses the source when the target is slow, and keeps at most one line and one chunk in memory", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
@@ -396,7 +396,7 @@ describe("The copying of an actor's output by lines to its target", () => {
     }))
 })
 
-describe("The last lines of an actor's stderr", () => {
+describe("The last lines of an actor's stderr are kept for errors", () => {
   it("the last twenty lines of an actor's output stream are kept, including an unfinished line, and long lines are cut", () => {
     const tail = new Tail()
     for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
@@ -409,7 +409,7 @@ describe("The last lines of an actor's stderr", () => {
   })
 })
 
-describe("The command line of an actor", () => {
+describe("The command line of an actor takes over flags of the parent's command line", () => {
   it("the command line of an actor keeps its parent's runtime flags, and drops flags for debugging, watching and tests", () => {
     const flags = [
       "--conditions=furrow-source",

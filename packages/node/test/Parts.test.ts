@@ -18,7 +18,7 @@ const MiB = 1024 * 1024
 const patterned = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, i) => (i >>> 10) + i + seed & 255)
 
-describe("A large payload of a call", () => {
+describe("A large payload of a call is sent in parts between other words", () => {
   it.live("a large payload arrives whole in both directions while other large and small calls are made", () =>
     withBob((bob) =>
       Effect.gen(function*() {

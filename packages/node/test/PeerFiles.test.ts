@@ -47,7 +47,7 @@ const start = (how: string, ...guard: ReadonlyArray<string>) =>
 const test = (title: string, effect: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(title, () => Leaks.withoutLeaks(Effect.scoped(effect)))
 
-describe("The folder of a tree's sockets", () => {
+describe("The folder of a tree's sockets is private, and is removed with the tree", () => {
   it.live("a tree's folder and its sockets are private, and each socket is removed with its actor, however the actor ends", () =>
     inTree(["a", "p", "p/b", "q", "q/c"], (tree) =>
       Effect.gen(function*() {
@@ -162,7 +162,7 @@ const forms = (secret: Buffer): ReadonlyArray<string> => {
 /** The form that `inspect` prints, over several lines or in one. */
 const flat = (text: string) => text.replace(/\s+/g, " ")
 
-describe("The secret of a tree", () => {
+describe("The secret of a tree appears nowhere outside of the tree's processes", () => {
   test(
     "the secret of a tree appears in no command line, no environment, no file and no output of a program",
     Effect.gen(function*() {

@@ -33,7 +33,7 @@ const attached = (tree: Planted, label: string) =>
   Effect.forEach(["call", "stream", "dialog"], (verb) => wrote(tree.file, `${label}/${verb} runs`), { discard: true })
 
 for (const transport of ["unix", "tcp"] as const) {
-  describe(`Actors that are not parent and child, over ${transport}`, () => {
+  describe(`Actors that are not parent and child call each other over ${transport}`, () => {
     it.live("G67: actors that are not parent and child find each other by name, and have one connection for each pair", () =>
       inTree(["a", "a/b", "a/b/c", "d", "d/e", "d/e/f"], (tree) =>
         Effect.gen(function*() {
@@ -148,7 +148,7 @@ describe("A stopped peer", () => {
       }), { timeouts: { ...Timeouts.defaults, cancel: 1000 } }))
 })
 
-describe("A tree without calls between actors", () => {
+describe("A tree without calls between actors makes no socket", () => {
   it.live("a tree without calls between actors makes no folder and no socket, although its registry is used", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {

@@ -46,7 +46,7 @@ describe("A pool of processes", () => {
     })))
 
   it.live.runIf(process.platform === "linux")(
-    "G137: a pool of processes fails the callers of endless loops as early as a timer could, affects no other call, and keeps no memory",
+    "G137: a pool of processes fails an endless task soon after its deadline, affects no other task, and needs no more memory afterwards",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

@@ -51,7 +51,7 @@ const gone = (pids: ReadonlyArray<number>) =>
     { what: "processes are gone" }
   )
 
-describe("An external program in a Scope", () => {
+describe("An external program in a Scope ends when the Scope closes", () => {
   it.live(
     "G172: a program is ready at its first line that matches, and has ended with its process group when its Scope has closed",
     () =>
@@ -164,7 +164,7 @@ describe("An external program in a Scope", () => {
   )
 
   it.live(
-    "G173: a program whose `ready` fails is stopped without delay, and its start fails with the typed error of `ready`",
+    "G173: a program whose option `ready` fails is stopped without delay, and its start fails with the typed error of the option `ready`",
     () =>
       run(Effect.gen(function*() {
         let pid = 0
@@ -420,7 +420,7 @@ describe("An external program in a Scope", () => {
   )
 })
 
-describe("An external program under a guard", () => {
+describe("An external program under a guard begins when the guard knows the program", () => {
   it("G177: a guarded program begins only when the guard knows its process group, and never where its parent has died", async () => {
     const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
     const { command, gate } = prepare(sh("echo ran"), guard, 1000)
@@ -450,7 +450,7 @@ describe("An external program under a guard", () => {
   })
 })
 
-describe("The life of an external program", () => {
+describe("The life of an external program says when a signal may be sent to the program", () => {
   const exit = { _tag: "Exited", code: 1, lines: [] } as const
   const through = (...inputs: ReadonlyArray<Life.Input["_tag"]>) =>
     inputs.reduce<Life.State>(
@@ -473,7 +473,7 @@ describe("The life of an external program", () => {
   })
 })
 
-describe("The output lines of an external program", () => {
+describe("The output lines of an external program are passed on in bounded chunks", () => {
   it("G174: a program's endless line comes in chunks, while a character or a line that arrives in two chunks comes whole", () => {
     const lines = new Lines()
     const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)

@@ -64,7 +64,7 @@ const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
 /** The file is read once, on purpose: a caller that goes on before the finalizer has run would see too few lines. */
 const lines = Folder.lines
 
-describe("An aborted signal of a call", () => {
+describe("An aborted signal of a call interrupts the call", () => {
   it(
     "G11: an aborted signal interrupts the handler of a call in the actor, whose finalizer has run when the promise of the call rejects",
     withRuntime(async (runtime, file) => {
@@ -150,7 +150,7 @@ describe("An aborted signal of a call", () => {
   )
 })
 
-describe("A promise that the handler of a call waits for", () => {
+describe("A promise that the handler of a call waits for is aborted with the handler", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
       `a handler's promise is aborted by a ${signal} to the handler's actor, and the caller learns who ended the actor`,
@@ -170,7 +170,7 @@ describe("A promise that the handler of a call waits for", () => {
   }
 })
 
-describe("The rejected promise of a call", () => {
+describe("The rejected promise of a call holds the typed error of the call", () => {
   it(
     "the promise of a call is rejected with the typed error of the contract, as an instance of its class",
     withRuntime(async (runtime) => {
@@ -196,7 +196,7 @@ describe("The rejected promise of a call", () => {
   )
 })
 
-describe("A Layer of a runtime that could not be built", () => {
+describe("A Layer of a runtime that could not be built rejects every call", () => {
   it("a Layer that could not be built is not built again, so every call is rejected with the same SpawnFailed", () =>
     Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
@@ -208,7 +208,7 @@ describe("A Layer of a runtime that could not be built", () => {
     }))))
 })
 
-describe("The disposal of a runtime", () => {
+describe("The disposal of a runtime ends all calls and actors of the runtime", () => {
   it(
     "G2: disposing a runtime interrupts all its calls, waits for the finalizers in its actors, and ends every actor",
     withRuntime(async (runtime, file) => {
@@ -230,7 +230,7 @@ describe("The disposal of a runtime", () => {
   )
 })
 
-describe("An actor's stream as an async iterable", () => {
+describe("An actor's stream ends its producer when its async iterable is left", () => {
   const iterable = async (runtime: Runtime, file: string) =>
     Stream.toAsyncIterableWith(
       Stream.unwrap(Effect.map(Worker, (worker) => worker.stream(ticks({ file, label: "ticks", millis: 200 })))),
@@ -250,7 +250,7 @@ describe("An actor's stream as an async iterable", () => {
   )
 
   it(
-    "the async iterable of a stream ends when another fiber calls `return`, while a reader waits for the next item",
+    "the async iterable of a stream ends when another fiber calls the method `return`, while a reader waits for the next item",
     withRuntime(async (runtime, file) => {
       const silent = Stream.unwrap(
         Effect.map(Worker, (worker) => Stream.fromEffect(worker.run(hold({ file, label: "silent", millis: 200 }))))

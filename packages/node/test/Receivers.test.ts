@@ -13,7 +13,7 @@ const withBob = <A, E>(
   body: (bob: Actor.Portal<typeof utter | typeof numbers | typeof hears>) => Effect.Effect<A, E, Actor.ActorRuntime>
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
-describe("Items of another process that do not match the reader's schema", () => {
+describe("Items of another process that do not match the reader's schema go to the receiver", () => {
   it.live("G129: a handler repairs, answers or drops items that do not match its schema, and all other items arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {

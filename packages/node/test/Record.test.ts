@@ -31,7 +31,7 @@ const Steps = Schema.Array(Schema.Union([
   Schema.Struct({ end: Schema.Int })
 ]))
 
-describe("The record of an actor", () => {
+describe("The record of an actor shows the actor's calls after its death", () => {
   it.prop(
     "G255: the record that an actor keeps of its calls shows open calls by endpoint and caller, and the actor's last steps",
     { steps: Steps },
@@ -93,7 +93,7 @@ describe("The record of an actor", () => {
   })
 })
 
-describe("The kernel's count of processes that it killed for memory", () => {
+describe("The kernel's count of processes that it killed for memory is read from its files", () => {
   const events = "low 0\nhigh 12\nmax 40\noom 3\noom_kill 2\noom_group_kill 0\n"
   const control = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
 
@@ -141,7 +141,7 @@ describe("The kernel's count of processes that it killed for memory", () => {
   }
 })
 
-describe("The folder of the post-mortems of dead actors", () => {
+describe("The folder of the post-mortems of dead actors keeps the newest post-mortems", () => {
   const story = (pid: number) => ({
     actor: { name: "a", uuid: `a${pid}`, pid },
     above: ["root@1"],

@@ -44,7 +44,7 @@ const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
     assert.deepStrictEqual(yield* (yield* tree.at(from)).run(listed()), [...expected].sort())
   })
 
-describe("The entry of an actor in the registry", () => {
+describe("The entry of an actor in the registry begins when the actor is ready", () => {
   it.live("an actor is listed in the registry when it is ready, not earlier, and never when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
@@ -132,7 +132,7 @@ describe("The entry of an actor in the registry", () => {
     }))))
 })
 
-describe("The removal of an actor from the registry", () => {
+describe("An actor is removed from the registry when its nursery ends", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
       it.live(`the registry has removed three actors that ${streaming ? "stream" : "do nothing"} when the body of their nursery ${how}`, () =>
@@ -194,7 +194,7 @@ describe("The removal of an actor from the registry", () => {
       })))
 })
 
-describe("Names in the registry that several actors ask for", () => {
+describe("Names in the registry may be common to several actors, or unique", () => {
   it.live("the registry finds the actor of a common name that was ready last, and lists all actors with this name", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {

@@ -95,7 +95,7 @@ describe("Logs of actors", () => {
     ))
 })
 
-describe("The trace of a call through three actors", () => {
+describe("The trace of a call through three actors is one tree of spans", () => {
   it.live("the trace of a call through three actors is one tree of spans, although each actor exports its own spans", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence

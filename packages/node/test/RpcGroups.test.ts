@@ -182,7 +182,7 @@ const begun = (portal: Actor.Portal<Svc>, requests: number) =>
     Effect.map(portal.statistics, ({ channel }) => assert.strictEqual(channel.dialogs, requests + 1))
   )
 
-describe("An RpcGroup in an actor", () => {
+describe("An RpcGroup in an actor behaves like an RpcGroup of Effect", () => {
   it.live("G60: an RpcGroup in an actor behaves like an RpcGroup over Effect's own server and client, in every tested case", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
@@ -248,7 +248,7 @@ describe("An RpcGroup in an actor", () => {
     ))
 })
 
-describe("A request of an RpcGroup that is interrupted", () => {
+describe("A request of an RpcGroup that is interrupted runs its finalizers", () => {
   it.live("G98: an interrupted request has run its finalizers, its Scope's finalizers and its uninterruptible part when its caller goes on", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
@@ -329,7 +329,7 @@ describe("A request of an RpcGroup that is interrupted", () => {
   )
 })
 
-describe("The end of an actor with clients of its RpcGroup", () => {
+describe("The end of an actor fails the open requests of its RpcGroup's clients", () => {
   it.live("G99: an actor that is killed by a request fails this request, another open request and a stream with ActorLost", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
@@ -364,7 +364,7 @@ describe("The end of an actor with clients of its RpcGroup", () => {
     ))
 })
 
-describe("Two clients of the RpcGroup in one actor", () => {
+describe("Two clients of the RpcGroup in one actor do not affect each other", () => {
   it.live("G100: two clients of one actor's RpcGroup have different ids, while the handlers are built once", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
@@ -395,7 +395,7 @@ describe("Two clients of the RpcGroup in one actor", () => {
     ))
 })
 
-describe("The reader of an RpcGroup's stream", () => {
+describe("The reader of an RpcGroup's stream limits how far the writer may be ahead", () => {
   const ahead = (client: ActorClient, stream: Stream.Stream<number, unknown>) =>
     Effect.gen(function*() {
       const before = yield* client.Produced()
@@ -427,7 +427,7 @@ describe("The reader of an RpcGroup's stream", () => {
     ))
 })
 
-describe("The modules of Effect for an rpc server and an rpc client", () => {
+describe("The modules of Effect for an rpc server and client are loaded only at their use", () => {
   it.live("G103: only an actor that serves an RpcGroup or makes a client loads Effect's rpc modules", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const options = { execArgv: [...process.execArgv, "--import", fixture("recordModules.mjs")] }

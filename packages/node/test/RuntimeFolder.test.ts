@@ -39,7 +39,7 @@ const within = <A>(files: Readonly<Record<string, string>>, body: (folder: strin
 /** Returns a runtime folder whose path has a number of bytes. */
 const treeOf = (length: number) => `/${"x".repeat(length - 1)}`
 
-describe("The file name of an actor's socket", () => {
+describe("The file name of an actor's socket is made from the actor's name", () => {
   const tree = "/tmp/furrow-0/12345-0123abcd"
   const name = (name: string, pid = 77) => Path.relative(tree, RuntimeFolder.socketPath(tree, { name, pid }))
 
@@ -196,7 +196,7 @@ describe("The runtime folder", () => {
       )
     }))
 
-  it.effect("a runtime folder that is a symbolic link is refused, even one of root, and the link's target is not touched", () =>
+  it.effect("a runtime folder that is a symbolic link is refused, even a link of the superuser, and the link's target is not touched", () =>
     within({ "there/file": "" }, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const there = Path.join(folder, "there")
@@ -211,7 +211,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(there), ["file"])
     }))
 
-  it.effect("a runtime folder behind a symbolic link is refused, unless the link belongs to root", () =>
+  it.effect("a runtime folder behind a symbolic link is refused, unless the link belongs to the superuser", () =>
     within({ "there/file": "" }, (folder) => {
       const there = Path.join(folder, "there")
       const link = Path.join(folder, "link")
@@ -295,7 +295,7 @@ describe("The runtime folder", () => {
   )
 })
 
-describe("The pid of a process", () => {
+describe("The pid of a process counts as used while the process exists", () => {
   it("a pid counts as free when no process has it, and as used where the system gives no answer", () => {
     assert.isTrue(RuntimeFolder.isDead(ChildProcess.spawnSync("true").pid))
     assert.isFalse(RuntimeFolder.isDead(process.pid))

@@ -21,7 +21,7 @@ import { region, unsayable } from "./fixtures/peersRegion.ts"
 import { stubborn } from "./fixtures/stuck.ts"
 import { evidence, withActors } from "./support.ts"
 
-describe("An actor that runs in another process", () => {
+describe("An actor that runs in another process answers calls until it ends", () => {
   it.live("an actor in another process runs one function, is not a root, and has ended when its answer arrives", () =>
     withActors(Effect.gen(function*() {
       const children: Array<number> = []
@@ -105,7 +105,7 @@ describe("An actor that runs in another process", () => {
     })))
 })
 
-describe("A nursery of processes with failures and interruptions", () => {
+describe("A nursery of processes ends all its actors at a failure or an interruption", () => {
   it.live("a nursery of processes fails with one of many simultaneous failures as a typed error, to which the other failures are attached", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(

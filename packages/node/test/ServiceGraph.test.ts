@@ -126,7 +126,7 @@ describe("A graph of Services", () => {
     ))
 })
 
-describe("A Service that dies while other Services use it", () => {
+describe("A Service that dies while other Services use it fails their calls", () => {
   it.live("the ActorLost of a user of a lost Service names the Service, in the running call and in the next call", () =>
     withDiary((file) =>
       Effect.gen(function*() {
@@ -159,7 +159,7 @@ describe("A Service that dies while other Services use it", () => {
     ))
 })
 
-describe("Actor.launch with a graph of Services", () => {
+describe("Actor.launch stops its graph of Services in order", () => {
   it.live("Actor.launch fails when an actor of its graph is lost later, and stops the graph's other actors in reverse order", () =>
     withDiary((file) =>
       Effect.gen(function*() {
@@ -206,7 +206,7 @@ describe("Actor.launch with a graph of Services", () => {
     ))
 })
 
-describe("A client, a Service that starts actors on request, and an actor of this Service", () => {
+describe("A client, a Service and an actor that the Service has started end together", () => {
   it.live("a client, a Service and an actor that the Service has started are cancelled dialog by dialog, and leave no process", () =>
     withDiary((file) =>
       Effect.gen(function*() {

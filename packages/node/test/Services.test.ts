@@ -9,7 +9,7 @@ import { Counter, Doubler, Heavy } from "./fixtures/services.ts"
 import { Absent, Astray, Unserved } from "./fixtures/wrong/unserved.ts"
 import { evidence, withActors } from "./support.ts"
 
-describe("A Service in another process", () => {
+describe("A Service in another process is one actor for all its users", () => {
   it.live("a Service in another process is one actor while its Layer lives, and keeps its state", () =>
     withActors(
       Effect.gen(function*() {
@@ -64,7 +64,7 @@ describe("A Service in another process", () => {
     })))
 })
 
-describe("A dialog with a Service in another process", () => {
+describe("A dialog with a Service in another process runs from a first value to a result", () => {
   it.live("a dialog with a Service in another process starts with a first value, goes both ways, and ends with a result", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence

@@ -9,7 +9,7 @@ import { withActors } from "./support.ts"
 
 const by = { by: 1 }
 
-describe("The settings of a Service in another process", () => {
+describe("The settings of a Service in another process come from the Service's start", () => {
   it.live("G111: each actor of a Service gets the settings that its own start gives, even where another actor starts it", () =>
     withActors(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([

@@ -26,7 +26,7 @@ const pidsIn = (file: string, word: string) =>
 const written = (file: string, what: string, holds: () => boolean) =>
   Eventually.holds(what, holds, { within: "40 seconds" })
 
-describe("A shared actor and its users in several processes", () => {
+describe("A shared actor lives as long as its users in several processes", () => {
   it.live(
     "G193: 20 users in 4 processes that ask for a shared actor concurrently get the same actor",
     () =>

@@ -12,7 +12,7 @@ const patient = { within: "20 seconds" } as const
 /** The number of rounds, which can be raised by hand. */
 const rounds = Number(process.env["FURROW_SIGNAL_ROUNDS"] ?? 3)
 
-describe("A signal to every process of a tree at once", () => {
+describe("A signal to every process of a tree at once ends the actors in order", () => {
   for (const signal of ["SIGTERM", "SIGHUP"] as const) {
     it.live(
       `the signal ${signal} to every process of a tree ends the actors in order: a Service ends before the Services that it uses (G58, G90)`,
@@ -41,7 +41,7 @@ describe("A signal to every process of a tree at once", () => {
   }
 })
 
-describe("A signal to one actor of a tree", () => {
+describe("A signal to one actor of a tree ends only this actor", () => {
   it.live(
     "a signal to one actor of a tree ends this actor, and the tree goes on (G90)",
     () =>

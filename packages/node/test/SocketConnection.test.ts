@@ -48,7 +48,7 @@ const transports = {
 }
 
 for (const [name, make] of Object.entries(transports)) {
-  describe(`The connection of a socket over ${name}`, () => {
+  describe(`The connection of a socket over ${name} passes every test of connections`, () => {
     for (const { run, title } of ConnectionSuite.contract(make)) it.live(title, () => run)
   })
 }
@@ -61,7 +61,7 @@ const ends = [
 ] as const
 
 for (const [name, listen, isReadInto] of ends) {
-  describe(`A connection over ${name} whose peer closes it`, () => {
+  describe(`A connection over ${name} that its peer closes passes on the peer's last bytes`, () => {
     it.live("G220: a connection that its peer has closed passes on the peer's last bytes, although a write notices the close before a read", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
@@ -84,7 +84,7 @@ for (const [name, listen, isReadInto] of ends) {
   })
 }
 
-describe("The memory of connections that are not used", () => {
+describe("The memory of connections that are not used is small", () => {
   it.live.each(["unix", "tcp"])(
     "an idle connection needs at most 16 KiB of memory at each end over %s",
     (kind) =>

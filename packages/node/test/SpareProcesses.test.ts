@@ -53,7 +53,7 @@ const run =
 const pidOf = (options: Actor.SpawnOptions = {}) =>
   Effect.flatMap(Actor.startScoped("plain", { expose: [who], ...options }), (portal) => portal.run(who()))
 
-describe("A spare process of a root", () => {
+describe("A spare process of a root becomes the next actor", () => {
   for (const guard of guards) {
     it.live(
       `G241: a spare becomes the actor of the next plain start under guard ${guard}, and behaves like an actor that was started without a spare`,

@@ -15,7 +15,7 @@ const actionsAfter = (...given: ReadonlyArray<Starter.Input>) => after(...given)
 
 const serving = ["Wanted", "Ready"] as const
 
-describe("The machine of the starter", () => {
+describe("The machine of the starter begins a starter, gives it requests, and ends it", () => {
   it("G278: the machine of the starter begins a starter, and sends it the waiting starts when the starter is ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted"), ["Begin"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Wanted"), [])
@@ -75,7 +75,7 @@ describe("The machine of the starter", () => {
   )
 })
 
-describe("The option starter of a root", () => {
+describe("The option starter of a root is read before the environment variable", () => {
   it("the option starter has precedence over its environment variable, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => starterMode(option, { FURROW_STARTER: variable })
     assert.strictEqual(of(undefined).mode, "auto")

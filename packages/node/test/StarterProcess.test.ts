@@ -45,7 +45,7 @@ const start = (name: string) => Actor.startScoped(name, { expose: [who, process_
 
 const parentOf = (pid: number) => Processes.find(pid)?.parent
 
-describe("The starter process of a root", () => {
+describe("The starter process of a root starts actors for the root", () => {
   for (const guard of guards) {
     it.live(
       `G278: an actor that a starter has started under guard ${guard} behaves like an actor that the root has started`,

@@ -8,7 +8,7 @@ import { isPrime } from "./fixtures/arithmetic.ts"
 
 const perParent = 2 * availableParallelism()
 
-describe("Many concurrent starts of actors", () => {
+describe("Many concurrent starts of actors are carried out a few at a time", () => {
   it.live(
     "concurrent starts of actors are limited to twice the cores of the host, and each start still meets its deadline",
     () => {

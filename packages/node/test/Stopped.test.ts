@@ -6,7 +6,7 @@ import { fixture } from "./support.ts"
 
 const patient = { within: "60 seconds" } as const
 
-describe("A root that SIGSTOP stops during the start of an actor", () => {
+describe("A root that SIGSTOP stops during the start of an actor still gets the actor", () => {
   it.live(
     "a root that is stopped during an actor's start gets the actor after SIGCONT, because the time of the stop does not count (G92)",
     () =>

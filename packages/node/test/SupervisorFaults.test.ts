@@ -40,7 +40,7 @@ const processTest = (
   test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 ) => it.live(title, () => withActors(test), limit)
 
-describe("A supervisor whose actors misbehave", () => {
+describe("A supervisor whose actors misbehave restarts them or gives up", () => {
   processTest(
     "G151: a supervisor is closed while the build of a restarted child hangs, and leaves no process",
     Effect.gen(function*() {
@@ -171,7 +171,7 @@ describe("A supervisor whose actors misbehave", () => {
   )
 })
 
-describe("A portal to a supervised actor in another process", () => {
+describe("A portal to a supervised actor in another process follows the actor's restarts", () => {
   processTest(
     "G152: a supervised portal makes all users wait before one of their calls could reach the dead actor",
     Effect.provide(
@@ -252,7 +252,7 @@ describe("A portal to a supervised actor in another process", () => {
   )
 })
 
-describe("A dynamic supervisor of actors in processes", () => {
+describe("A dynamic supervisor of actors in processes restarts its killed actors", () => {
   processTest(
     "G159: a dynamic supervisor restarts all its children when they are killed at once, and stops all of them together",
     Effect.gen(function*() {

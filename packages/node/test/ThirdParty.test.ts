@@ -24,7 +24,7 @@ const cancels = (tree: Planted, name = "r") =>
 const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.ActorError> = Effect.never) =>
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
-describe("A cancel of an actor by a third actor, which is neither caller nor owner", () => {
+describe("A third actor, which is neither caller nor owner, cancels an actor", () => {
   it.live("a third actor's cancel reaches all callers with the third actor's name, the owner goes on, and actors below end (26.1 row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {

@@ -50,22 +50,22 @@ const driverOf = (signed: Certificates.Signed, trusts = authority) =>
   )
 
 for (const at of loopback) {
-  describe(`Actors that listen over TLS at ${at}`, () => {
+  describe(`Actors that listen over TLS at ${at} pass every test of transports`, () => {
     for (const { run, title } of TransportSuite.contract(make(at))) it.live(title, () => Leaks.withoutLeaks(run))
   })
 }
 
-describe("Actors that listen over TCP at ::1", () => {
+describe("Actors that listen over TCP at ::1 pass every test of transports", () => {
   const make = TransportSuite.fromLayer(NodeTransport.layerTcp({ host: "::1" }))
   for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("The connection of an actor that dialled over TLS", () => {
+describe("The connection of an actor that dialled over TLS passes every test of connections", () => {
   const pair = TransportSuite.dialled(make("127.0.0.1"))
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("The connection of an actor that accepted over TLS", () => {
+describe("The connection of an actor that accepted over TLS passes every test of connections", () => {
   const pair = Effect.map(TransportSuite.dialled(make("127.0.0.1")), ([near, far]) => [far, near] as const)
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
@@ -112,7 +112,7 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 
 const hosts = ["127.0.0.1"]
 
-describe("A stranger that dials a listener over TLS", () => {
+describe("A stranger that dials a listener over TLS is disconnected", () => {
   it.live("G232: a listener with TLS refuses a stranger that has no valid certificate of the authority, or that speaks a version below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
@@ -280,8 +280,8 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
     }
   )
 
-describe("The address at which an actor listens over a network", () => {
-  it.live("G235: an address beyond the loopback is refused for listening without TLS, unless the program sets `insecure`", () =>
+describe("The address at which an actor listens over a network is checked at the start", () => {
+  it.live("G235: an address beyond the loopback is refused for listening without TLS, unless the program sets the option `insecure`", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {
         const message = yield* problemOf(NodeTransport.layerTcp({ host, advertise: "db1.internal" }))

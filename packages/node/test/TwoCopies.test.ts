@@ -35,7 +35,7 @@ const message = (define: () => unknown): string => {
   return "it is defined"
 }
 
-describe("A contract with schemas of a second copy of Effect", () => {
+describe("A contract with schemas of a second copy of Effect is refused", () => {
   it.live("G117: a contract with schemas of a second copy of Effect is refused at its definition, with the folders of both copies in the error", () =>
     Effect.scoped(Effect.gen(function*() {
       const { copy, Second } = yield* secondCopy

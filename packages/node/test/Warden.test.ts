@@ -56,7 +56,7 @@ const heard = (warden: Warden.Warden) =>
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live.skipIf(!linux)(title, () => Leaks.withoutLeaks(Effect.scoped(body)))
 
-describe("The warden of a tree", () => {
+describe("The warden of a tree kills the processes that its actors have left", () => {
   test(
     "the warden kills the actors below an actor that has ended, but no other process",
     Effect.gen(function*() {
@@ -159,7 +159,7 @@ describe("The warden of a tree", () => {
   )
 })
 
-describe("A process group whose leader was reaped", () => {
+describe("A process group whose leader was reaped is killed only while no other process has its number", () => {
   test(
     "G75: a process group whose leader was reaped is not killed where another process has its number by now",
     Effect.gen(function*() {
@@ -181,7 +181,7 @@ describe("A process group whose leader was reaped", () => {
   )
 })
 
-describe("An executable that the kernel treats as privileged", () => {
+describe("An executable that the kernel treats as privileged loses the death signal", () => {
   const auxv = (secure: bigint | undefined) => {
     const file = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-auxv-")), "auxv")
     const entries = [[6n, 4096n], ...secure === undefined ? [] : [[23n, secure]], [0n, 0n]]

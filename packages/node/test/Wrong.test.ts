@@ -43,7 +43,7 @@ const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | Re
   }
 }
 
-describe("A module whose endpoints an actor cannot serve", () => {
+describe("A module whose endpoints an actor cannot serve fails the actor's start", () => {
   it.live("a module whose endpoints an actor cannot serve is refused before a process starts: a test file, or a URL that is not a file", () =>
     withActors(Effect.gen(function*() {
       said(
@@ -136,7 +136,7 @@ describe("A module whose endpoints an actor cannot serve", () => {
     }))))
 })
 
-describe("A module that only a loader of the program can load", () => {
+describe("A module that only a loader of the program can load needs the loader in the actor", () => {
   const run = (args: ReadonlyArray<string>, execArgv: ReadonlyArray<string>) =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("loaders/main.ts"), { args, execArgv })
@@ -165,7 +165,7 @@ describe("A module that only a loader of the program can load", () => {
     }))
 })
 
-describe("An unhandled rejection of a promise", () => {
+describe("An unhandled rejection of a promise ends its process with a message", () => {
   it.live("G128: an unhandled rejection ends an actor or a root under --unhandled-rejections=warn, with a message", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
@@ -179,7 +179,7 @@ describe("An unhandled rejection of a promise", () => {
     })))
 })
 
-describe("An endpoint that an actor searches for by its name", () => {
+describe("An endpoint that an actor searches for by its name is found in the actor's module", () => {
   it.live("G125: an endpoint is found by its name in the module that makes it, exported or not, and through a re-export", () =>
     withActors(Effect.gen(function*() {
       yield* Actor.runInActor(getHidden()())
@@ -208,7 +208,7 @@ describe("An endpoint that an actor searches for by its name", () => {
       yield* Actor.runInActor(alone())
     })))
 
-  it.live("an endpoint that occurs twice in one `expose` is refused before the start of an actor", () =>
+  it.live("an endpoint that occurs twice in one option `expose` is refused before the start of an actor", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("double", { expose: [first, second] })))
       assert.isTrue(Exit.isFailure(exit))
@@ -223,7 +223,7 @@ describe("An endpoint that an actor searches for by its name", () => {
     })))
 })
 
-describe("A call of an endpoint that its actor does not expose", () => {
+describe("A call of an endpoint that its actor does not expose fails in the caller", () => {
   it.live("a call of an unexposed endpoint fails in the caller, with the actor, the endpoint and the exposed endpoints in the error", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
@@ -267,7 +267,7 @@ describe("The start of an actor while its module is being imported", () => {
     })))
 })
 
-describe("A layer of an actor that cannot be built", () => {
+describe("A layer of an actor that cannot be built fails the actor's start", () => {
   it.live("a layer that an error or a defect keeps from being built fails the actor's start with the layer's own error, boxed", () =>
     withActors(Effect.gen(function*() {
       const [failed, died] = yield* Effect.all([failure(failing), failure(dying)], { concurrency: 2 })
@@ -295,7 +295,7 @@ describe("A layer of an actor that cannot be built", () => {
     }))))
 })
 
-describe("A process of an actor that cannot be started", () => {
+describe("A process of an actor that cannot be started fails the start with the reason", () => {
   it.live("an actor's process that cannot be started fails with the name of the missing working directory", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { cwd: "/does/not/exist" })
@@ -364,7 +364,7 @@ describe("A module of the user that imports its own copy of Effect", () => {
     }))))
 })
 
-describe("Cause.pretty of an actor that did not start or has failed", () => {
+describe("Cause.pretty of an actor that did not start or has failed shows the user's code", () => {
   it.live("Cause.pretty of a failed actor shows the frames of the user's code in the actor, and none of the runtime's", () =>
     withActors(Effect.gen(function*() {
       const layer = yield* Effect.exit(Actor.runInActor(dying()))

@@ -1,6 +1,4 @@
-/**
- * The command line of `npm run orphans`.
- */
+/** Defines the options on the command line of `npm run orphans`. */
 import * as CliError from "effect/cli/CliError"
 import type { Command } from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

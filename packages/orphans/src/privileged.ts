@@ -1,12 +1,12 @@
 /**
- * Tools for trees with privileged processes: a Node with file capabilities, and a user without rights. Some hosts have
- * neither a Node with file capabilities nor a user without rights.
+ * Finds the tools for trees with privileged processes: a Node with file capabilities, and a user without rights. Some
+ * hosts have neither a Node with file capabilities nor a user without rights.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** The number of the user `nobody`, which has no rights, and whose processes the user root may end. */
+/** The number of the user `nobody`, which has no rights, and whose processes the superuser may end. */
 export const nobody = 65_534
 
 /** The command that runs another command as the user `nobody`. */

@@ -7,7 +7,7 @@ import { plan, random } from "../src/chaos/plan.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
-describe("The plan of a round of chaos over a random tree", () => {
+describe("The plan of a round of chaos over a random tree depends only on seed and round", () => {
   it("the plan of a round of chaos is the same for the same seed and round", () => {
     for (const round of [0, 1, 77]) assert.deepStrictEqual(plan(42, round), plan(42, round))
   })
@@ -35,7 +35,7 @@ describe("The plan of a round of chaos over a random tree", () => {
   })
 })
 
-describe("Random kills, cancels and timeouts over random trees of actors", () => {
+describe("Random kills, cancels and timeouts over random trees of actors leave nothing behind", () => {
   it.live(
     "random kills and cancels end every call, and leave no process, no descriptor and no file",
     () =>

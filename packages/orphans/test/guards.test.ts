@@ -17,7 +17,7 @@ const nothingLeft = (program: Program.Program) =>
     { what: "nothing is left of the program" }
   )
 
-describe("The warden, which ends the actors of a dead root", () => {
+describe("The warden ends the actors of a dead root", () => {
   it.live("a tree has one warden, which ends with the tree", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
@@ -69,7 +69,7 @@ describe("The warden, which ends the actors of a dead root", () => {
     })))
 })
 
-describe("The subprocess of an actor that was killed while the root computed", () => {
+describe("The subprocess of an actor that was killed while the root computed ends with the root", () => {
   for (const guard of ["warden", "thread"]) {
     it.live(`G77: the subprocess of an actor that was killed while the root computed ends when the root does (${guard})`, () =>
       Effect.scoped(Effect.gen(function*() {
@@ -100,7 +100,7 @@ describe("A tree without a guard", () => {
     })))
 })
 
-describe("A root without file descriptors", () => {
+describe("A root without file descriptors gets an error and goes on", () => {
   it.live("a root without file descriptors gets an error that names the limit, and starts actors again when descriptors are free", () =>
     Effect.sync(() => {
       const { status, stderr, stdout } = ChildProcess.spawnSync(
@@ -122,7 +122,7 @@ describe("A root without file descriptors", () => {
     }))
 })
 
-describe("A tree that starts and ends repeatedly", () => {
+describe("A tree that starts and ends repeatedly leaves nothing behind", () => {
   it.live("a tree that starts and ends repeatedly leaves no process and no descriptor in the root", () =>
     withActors(
       Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })

@@ -136,7 +136,7 @@ describe("The matrix of orphans", () => {
   })
 })
 
-describe("The table of the matrix of orphans", () => {
+describe("The table of the matrix of orphans shows the worst result of each cell", () => {
   const cell: Cell = {
     who: "root",
     how: "SIGKILL",

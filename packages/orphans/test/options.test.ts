@@ -29,7 +29,7 @@ const refused = (...args: ReadonlyArray<string>) =>
     (error) => error._tag === "ShowHelp" ? error.errors.map(({ message }) => message).join("; ") : error.message
   )
 
-describe("The options of npm run orphans", () => {
+describe("The options of npm run orphans choose one kind of run", () => {
   it.effect("the options of npm run orphans are those of a full run by default", () =>
     Effect.gen(function*() {
       const options = yield* parsed()
@@ -67,7 +67,7 @@ describe("The options of npm run orphans", () => {
     }))
 })
 
-describe("The command npm run orphans", () => {
+describe("The command npm run orphans refuses unknown options, and cleans up when it is interrupted", () => {
   const run = (...args: ReadonlyArray<string>) =>
     Effect.gen(function*() {
       const program = yield* Program.start(main, { args })

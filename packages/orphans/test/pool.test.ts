@@ -33,7 +33,7 @@ const good: Judge.Run = {
   }
 }
 
-describe("The judgement of a run of npm run pool", () => {
+describe("The judgement of a run of npm run pool finds every disagreement of the counts", () => {
   it("the judgement of a pool's run finds no problem where the counts of callers, tasks and pool agree", () => {
     assert.deepStrictEqual(Judge.judge(good), [])
     assert.strictEqual(Judge.repeated(good.begun), 1)
@@ -66,7 +66,7 @@ describe("The judgement of a run of npm run pool", () => {
   })
 })
 
-describe("A pool whose workers are killed under load", () => {
+describe("A pool whose workers are killed under load ends every task", () => {
   it("npm run pool reads a rate of kills from its options", () => {
     assert.deepStrictEqual(["5/s", "0.5/s", "5", "0/s", "many"].map(rateOf), [5, 0.5, undefined, undefined, undefined])
   })

@@ -28,7 +28,7 @@ const nothingLeft = (program: Program.Program) =>
     { what: "nothing is left of the program" }
   )
 
-describe("Ctrl-Z at the terminal of a root", () => {
+describe("Ctrl-Z at the terminal of a root stops the whole tree", () => {
   for (const guard of ["warden", "thread"] as const) {
     it.live(`Ctrl-Z stops the whole tree of a root under the guard ${guard}, and fg continues the tree`, () =>
       Effect.scoped(Effect.gen(function*() {
@@ -73,7 +73,7 @@ const noNamespace = ((): string | undefined => {
   return status === 0 ? undefined : "unshare --pid is not allowed here"
 })()
 
-describe(`A root with pid 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
+describe(`A root with pid 1 ends its tree in order${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
   /** Returns the pid of the root outside of its namespace. */
   const rootOf = (program: Program.Program) =>
     program.left().find(({ command }) => command.includes("main.ts") && !command.startsWith("unshare"))!

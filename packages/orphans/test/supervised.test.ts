@@ -40,7 +40,7 @@ const verdict = (lines: ReadonlyArray<string>, left: ReadonlyArray<string> = [])
 
 const without = (line: string) => good.filter((other) => other !== line)
 
-describe("The judgement of a round over a supervised tree", () => {
+describe("The judgement of a round over a supervised tree finds every fault in the log", () => {
   it("the judgement of a supervised tree finds no problem where each call is answered, has failed, or has died with its caller", () => {
     const { bereft, problems, repeated } = verdict(good)
     assert.deepStrictEqual(problems, [])
@@ -75,7 +75,7 @@ describe("The judgement of a round over a supervised tree", () => {
   })
 })
 
-describe("The plan of a round over a supervised tree", () => {
+describe("The plan of a round over a supervised tree depends only on seed and round", () => {
   it("the plan for a supervised tree is the same for the same seed and round, and differs for another seed or round", () => {
     assert.deepStrictEqual(plan(1, 2, 30, 30), plan(1, 2, 30, 30))
     const plans = [plan(1, 2, 30, 30), plan(2, 2, 30, 30), plan(1, 3, 30, 30)]
@@ -91,7 +91,7 @@ describe("The plan of a round over a supervised tree", () => {
   })
 })
 
-describe("A supervised tree under kills, stops and cancels", () => {
+describe("A supervised tree under kills, stops and cancels ends every call", () => {
   it.live(
     "a supervised tree under kills, stops and cancels ends every call, and leaves no process",
     () =>

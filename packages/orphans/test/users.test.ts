@@ -34,7 +34,7 @@ const started = (guard: string, how: string) =>
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live.skipIf(!isRoot)(title, () => Effect.scoped(body), 150_000)
 
-describe("A root that changes its user (skipped where the tests do not run as root)", () => {
+describe("A root that changes its user still ends its actors (skipped where the tests do not run as the superuser)", () => {
   for (const guard of ["warden", "thread"]) {
     test(
       `G73: a root that changes its user ends a computing actor by the warden, and logs that it could not signal the actor itself (${guard})`,
@@ -77,7 +77,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
 
 const capable = Privileged.capableNode()
 
-describe(`A Node with file capabilities${"problem" in capable ? ` (skipped: ${capable.problem})` : ""}`, () => {
+describe(`A Node with file capabilities ends its actors by guard threads${"problem" in capable ? ` (skipped: ${capable.problem})` : ""}`, () => {
   it.live.skipIf("problem" in capable)(
     "G73: a tree of a Node with file capabilities has guard threads, which the root logs, and a killed root leaves no computing actor",
     () =>

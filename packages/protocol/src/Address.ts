@@ -1,12 +1,12 @@
 /**
- * An address says as text how an actor is reached, in the form of a multiaddr.
+ * An address is a text that says how an actor is reached, in one of these forms:
  *
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
  * The process that dials an address resolves the host name in it, so a host name may mean different computers for
- * different diallers. The function `parse` keeps an address letter by letter, so `format` gives back the text that
- * `parse` has read.
+ * different diallers. The function `parse` keeps an address letter by letter, so the function `format` returns the text
+ * that the function `parse` has read.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@
 export type Address = Unix | Tcp | Tls | Memory
 
 /**
- * A Unix socket in the file system, whose `path` is absolute.
+ * A Unix socket in the file system; the field `path` is an absolute path.
  *
  * @category models
  * @since 0.1.0
@@ -30,8 +30,8 @@ export interface Unix {
   readonly path: string
 }
 /**
- * A TCP address, whose `host` is an IPv4 or IPv6 literal or a name. A listener asks with port 0 for any free port; a
- * dialler cannot use port 0.
+ * A TCP address; the field `host` is an IPv4 or IPv6 literal or a host name. A listener asks with port 0 for any free
+ * port; a dialler cannot use port 0.
  *
  * @category models
  * @since 0.1.0
@@ -64,7 +64,8 @@ export interface Memory {
 }
 
 /**
- * The result of `parse`: the parsed address, or the fault of the text together with the form that is expected.
+ * The result of the function `parse`: the parsed address, or the fault of the text together with the form that is
+ * expected.
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +75,7 @@ export type Parsed =
   | { readonly ok: false; readonly issue: string }
 
 /**
- * The use of an address: an actor dials it, or a listener listens at it.
+ * The use of an address: an actor dials the address, or listens at the address.
  *
  * @category models
  * @since 0.1.0
@@ -116,7 +117,7 @@ export const parse = (text: string, options: ParseOptions = {}): Parsed => {
 }
 
 /**
- * Returns an address as text, which `parse` reads back.
+ * Returns an address as text, which the function `parse` can read.
  *
  * @example
  * ```ts

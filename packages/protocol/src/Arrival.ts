@@ -16,8 +16,8 @@ import { words } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
 /**
- * Name of the capability "reads frames in parts". A connection uses parts of frames when both sides name the capability
- * `parts` in the handshake.
+ * The name of the capability by which a side says in its greeting that it reads large frames in parts. A connection
+ * uses parts of frames when both sides name the capability `parts` in the handshake.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ export const capability = "parts"
  */
 export const minimum = { frameBytes: 64 * 1024, partBytes: 4 * 1024 } as const
 
-/** The memory for all incomplete frames of one direction, as a multiple of the largest frame allowed. */
+/** The most memory that all incomplete frames of one direction may take, as a multiple of the largest allowed frame. */
 const maxLargestFrames = 2
 
 /**
@@ -77,14 +77,14 @@ export type State = ReadonlyArray<Arriving>
  */
 export const initial: State = []
 
-/** The fields of a `Part` that precede its bytes. */
+/** The fields that stand in a word `Part` in front of the bytes of the part. */
 export interface Head {
   readonly dialog: number
   /** The size in bytes of the whole frame of which the part is a piece. */
   readonly size: number
   /** The size in bytes of the payload of this part. */
   readonly length: number
-  /** Position of the first byte of the payload, in the bytes that `head` was given. */
+  /** The position at which the bytes of the part begin, in the chunk that the function `head` has read. */
   readonly start: number
 }
 
@@ -97,8 +97,8 @@ const bin32 = 0xc6
 const maxHeadBytes = 2 + 5 + 5 + 5
 
 /**
- * True when the frame whose body begins at `at` is a `Part`. The first two bytes of a frame's body show whether the
- * frame is a part.
+ * True when the frame whose body begins at the position `at` holds a word `Part`. The first two bytes of a frame's body
+ * show whether the frame is a part.
  *
  * @example
  * ```ts
@@ -110,8 +110,8 @@ export const isPart = (bytes: Uint8Array, at: number): boolean => bytes[at] === 
 const malformed = (field: string): Violation => ({ _tag: "Malformed", word: "Part", field })
 
 /**
- * Reads the head of a part whose frame of `size` bytes begins at `at`. The result is `undefined` while bytes of the
- * part's head have not arrived yet.
+ * Reads the head of a part; the frame of the part begins at the position `at` and has `size` bytes. The result is
+ * `undefined` while bytes of the part's head have not arrived yet.
  *
  * @example
  * ```ts
@@ -134,7 +134,10 @@ export const head = (bytes: Uint8Array, at: number, size: number): Head | Violat
     : malformed("payload")
 }
 
-/** The result of `place`: the memory for the bytes of a part, or the rule of the protocol that the part breaks. */
+/**
+ * The result of the function `place`: the memory for the bytes of a part, or the rule of the protocol that the part
+ * breaks.
+ */
 export type Placed =
   | {
     readonly _tag: "Placed"
@@ -207,7 +210,7 @@ export const wordOf = (part: Uint8Array, dialog: number): number | Violation => 
 }
 
 /**
- * Gives up the incomplete frame of a dialog that has had its last word. The function `drop` returns the same state
+ * Gives up the incomplete frame of a dialog that has had its last word. The function `drop` returns the state unchanged
  * when the dialog has no incomplete frame.
  *
  * @example

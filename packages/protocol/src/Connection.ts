@@ -8,12 +8,12 @@
  *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
- * The rules that say which words a connection allows are data. `Message.words` says which side may say a word and
- * when, and `verdicts` holds the judgement for every role, phase and word. A word of the peer is delivered, is a
- * violation of the protocol, or is dropped because the word is late.
+ * The rules that say which words a connection allows are data. The table `Message.words` says which side may say a word
+ * and when; the function `verdicts` returns the judgement for every role, phase and word. A word of the peer is
+ * delivered, is a violation of the protocol, or is dropped because the word is late.
  *
- * Most words of a connection belong to an open dialog, or open a new dialog. `delivers` and `takesStart` decide about
- * words of dialogs by look-ups and allocate no memory; `hear` decides about all other words.
+ * Most words of a connection belong to an open dialog, or open a new dialog. The functions `delivers` and `takesStart`
+ * decide about words of dialogs by look-ups, without new memory; the function `hear` decides about all other words.
  *
  * @since 0.1.0
  */
@@ -137,7 +137,7 @@ export interface Config {
   readonly explains: boolean
 }
 
-/** An event of a connection other than a word of the peer, which `hear` takes. */
+/** An event of a connection that is no word of the peer; the function `hear` takes the peer's words. */
 export type Input<E> =
   /** The connection has an owner from now on. */
   | { readonly _tag: "Owned" }
@@ -180,8 +180,8 @@ export type Action =
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
   /**
-   * Tells all who wait for the end of the connection why it ended; the state holds the reason. The action `Settle`
-   * occurs once for each connection.
+   * Tells each fiber that waits for the end of the connection why the connection ended; the state holds the reason. The
+   * action `Settle` occurs once for each connection.
    */
   | { readonly _tag: "Settle" }
 
@@ -304,7 +304,7 @@ const deliveries = table((role, phase) => {
 })
 
 /**
- * True when a word of an open dialog goes to the dialog without a step of the machine; `side` is this actor's side in
+ * True when a word goes to its open dialog without a step of the machine; the parameter `side` is this actor's side in
  * the dialog.
  */
 export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
@@ -314,7 +314,7 @@ export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag
 
 /**
  * The number of unread answers that a peer may have, when it sends calls and does not read. A peer that leaves more
- * answers unread than `maxUnreadAnswers` commits a violation.
+ * answers unread than the constant `maxUnreadAnswers` says commits a violation.
  *
  * @example
  * ```ts
@@ -343,12 +343,13 @@ export const open = <E>({ dialogs }: State<E>): number => {
   return id
 }
 
-/** Counts a dialog of the peer that has opened (1) or closed (-1). */
+/** Adds 1 to the number of the peer's open dialogs when a dialog has opened, or -1 when a dialog has ended. */
 export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
 
 /**
  * True when the `Start` of a new dialog goes to the connection's owner without a step of the machine; the dialog's
- * number then counts as used. The runtime gives to `hear` each `Start` for which `takesStart` is false.
+ * number then counts as used. The runtime gives a `Start` to the function `hear` when the function `takesStart` returns
+ * false.
  */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
@@ -476,9 +477,9 @@ const ended = <E>(state: State<E>): Step<E> => {
 }
 
 /**
- * Handles one word of the peer, and returns the next state of the connection and the actions for the runtime. `side`
- * is the side that this actor has in the word's dialog, or `undefined` when no such dialog is open; `unread` counts
- * the answers that wait for the peer.
+ * Handles one word of the peer, and returns the next state of the connection and the actions for the runtime. The
+ * parameter `side` is this actor's side in the word's dialog, or `undefined` when that dialog is not open. The
+ * parameter `unread` counts the answers that the peer has not read.
  */
 export const hear = <E>(
   state: State<E>,

@@ -3,14 +3,14 @@
  *
  *   receiver announces a window -> sender spends it -> receiver grants back what its reader consumed
  *
- * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price of a
- * chunk, so each side notices when the other side breaks the rules of credit. A chunk larger than half the window, in
- * items or in bytes, costs half the window. A chunk of any size can be sent once the reader has consumed the chunks
- * before it. At most two chunks that are larger than half the window are unread at once, or three if the window has
- * three items. The receiver grants credit once the chunks that were read, and whose credit was not granted back,
- * amount to half the window. The rule for granting credit and the price of chunks together exclude a state in which
- * both sides wait for each other. A sender that must not exceed the window's items makes no chunk above
- * `largestChunk`.
+ * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price for a chunk
+ * of items, so each side notices when the peer breaks the rules of credit. A chunk with more items or bytes than half
+ * the window costs only half the window. A chunk of any size can be sent once the reader has consumed the chunks before
+ * it. At most two chunks that are larger than half the window are unread at once, or three if the window has three
+ * items. The receiver grants credit once the chunks that were read, and whose credit was not granted back, amount to
+ * half the window. The rule for granting credit and the price of chunks together exclude a state in which both sides
+ * wait for each other. A sender that must not exceed the window's number of items makes no chunk with more items than
+ * the function `largestChunk` returns.
  *
  * @since 0.1.0
  */
@@ -58,8 +58,8 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items in a chunk whose price in items is its number of items. A sender that makes no chunk
- * with more items than `largestChunk` never exceeds the window.
+ * The largest number of items in a chunk whose price in items is its number of items. A sender whose chunks have no
+ * more items than the function `largestChunk` returns never exceeds the window.
  *
  * @example
  * ```ts
@@ -123,7 +123,7 @@ export const canSpend = (state: Sender, items: number, bytes: number): boolean =
 
 /**
  * Pays the price of a chunk from the sender's credit. Returns `undefined` when the credit does not suffice, which is
- * the case when `canSpend` returns false.
+ * the case when the function `canSpend` returns false.
  *
  * @example
  * ```ts

@@ -7,7 +7,8 @@
  *              +------------------ drop ------------------+--> its dialog has had its last word
  *
  * Words of a dialog keep their order, so later words of a dialog wait behind the dialog's large word. A peer reserves
- * memory for frames of which parts have arrived, and accepts no more of these bytes than `Arrival.maxUnderWay`.
+ * memory for frames of which parts have arrived, and accepts no more bytes of these frames than the function
+ * `Arrival.maxUnderWay` returns.
  *
  * The numbers of dialogs grow in the order in which the calls of these dialogs begin to leave. A large `Start` begins
  * with a small part that leaves at once, so that later calls need not wait for the whole `Start`. While a large
@@ -166,7 +167,7 @@ export const add = (state: State, dialog: number, { isStart, parts }: Word, maxF
   return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
 }
 
-/** Adds a word of a dialog behind the dialog's large word, which has not left as a whole. */
+/** Adds a word of a dialog that must wait, because the last byte of the dialog's large word has not left. */
 export const append = ({ leaving, waiting }: State, dialog: number, word: Word): State => {
   const appended = (large: Large): Large =>
     large.dialog === dialog ? { ...large, behind: [...large.behind, word] } : large
@@ -215,7 +216,7 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
 }
 
 /**
- * Returns the state of the large word at index `at` of the words that waited behind another large word of their
+ * Returns the state of the large word at the index `at` of the words that waited for an earlier large word of their
  * dialog.
  */
 const again = ({ behind, dialog }: Large, at: number): Large => {

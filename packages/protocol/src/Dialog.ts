@@ -50,7 +50,10 @@ export interface OurCancel {
   readonly byUs: boolean
 }
 
-/** The state of the caller's side of a dialog. `L` is the type of the error that tells of a lost connection. */
+/**
+ * The state of the caller's side of a dialog. The type parameter `L` is the type of the error that tells of a lost
+ * connection.
+ */
 export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
@@ -221,7 +224,10 @@ const callerNext = (
 
 // ---- The callee's side of a dialog ---------------------------------------------------------------------------------
 
-/** The state of the callee's side of a dialog. `F` is the type of the failures with which the runtime ends a handler. */
+/**
+ * The state of the callee's side of a dialog. The type parameter `F` is the type of the failures with which the runtime
+ * ends a handler.
+ */
 export type CalleeState<F = unknown> =
   | { readonly _tag: "Fresh"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
@@ -249,7 +255,7 @@ export type CalleeAction<F = unknown> =
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
   /**
    * Says the last word of the dialog: the field `failure` if it is set, and otherwise the exit of the handler.
-   * `asked` is true when the last word answers a cancel of the caller.
+   * The field `asked` is true when the last word answers a cancel of the caller.
    */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
   /** Tells the runtime that a handler has exited after its caller was gone. */
@@ -285,8 +291,8 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
 /**
- * True when the callee of the dialog may send items now. The runtime asks `mayYield` before it encodes an item of the
- * callee.
+ * True when the callee of the dialog may send items now. The runtime calls the function `mayYield` before it encodes an
+ * item of the callee.
  *
  * @example
  * ```ts

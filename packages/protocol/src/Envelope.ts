@@ -119,7 +119,7 @@ for (const [tag, word] of Object.entries(words) as Array<[Message["_tag"], Word]
 }
 
 /**
- * Encodes a message as `head` and, behind the head, the payload without a copy.
+ * Encodes a message in two pieces: the field `head` holds the encoded fields, and the payload follows without a copy.
  *
  * @example
  * ```ts
@@ -150,7 +150,8 @@ export const encode = (message: Message): Parts => {
 }
 
 /**
- * The type of the result of `decode`: the word in the frame, or the rule of the protocol that the frame breaks.
+ * The type of the result of the function `decode`: the word in the frame, or the rule of the protocol that the frame
+ * breaks.
  *
  * @category models
  * @since 0.1.0

@@ -191,8 +191,8 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 }
 
 /**
- * True when the payload of an `Error` word refuses a call whose work never began. `isRefusal` does not decode the
- * payload.
+ * True when the payload of an `Error` word refuses a call whose work never began. The function `isRefusal` reads only
+ * the first byte of the payload, and decodes no failure.
  *
  * @example
  * ```ts

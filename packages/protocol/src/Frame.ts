@@ -43,8 +43,8 @@ export type State =
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The purpose of a frame's body that is being filled with bytes. The field `frame` is the large frame that the body
- * completes, and `first` is the dialog of which the body is the first part. Both fields are optional.
+ * The purpose of a frame's body that is being filled with bytes. The field `frame` is the frame that the body
+ * completes, if any; the field `first` is the dialog whose first part the body completes, if any.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -202,7 +202,8 @@ export const room = (state: State): Uint8Array | undefined =>
     : undefined
 
 /**
- * Records that the transport has read `size` bytes into the memory that `room` gave for this state.
+ * Records that the transport has read `size` bytes into the memory that the function `room` has returned for this
+ * state.
  *
  * @example
  * ```ts
@@ -324,8 +325,8 @@ class Reading {
   }
 
   /**
-   * Decodes one frame of the chunk. Returns, for an incomplete frame, the state in which a large frame is filled, or
-   * `more` for a small frame.
+   * Decodes one frame of the chunk. For an incomplete frame the result is the state in which a large frame is filled,
+   * or the text `more` for a small frame.
    */
   private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
     const have = bytes.length - start
@@ -366,8 +367,8 @@ class Reading {
 }
 
 /**
- * The two pieces of a frame that is to be sent, `head` and behind it `tail`. An outbox sends a large tail without a
- * copy.
+ * The two pieces of a frame that is to be sent: first the bytes of the field `head`, then the bytes of the field
+ * `tail`. An outbox sends a large tail without a copy.
  */
 export interface Parts {
   readonly head: Uint8Array

@@ -13,8 +13,8 @@
  * caller of the handshake supplies the function that makes a mac, because this module contains no cryptography.
  *
  * A side that is not yet `Open` treats any word outside the handshake as a violation, and an `Open` side any word of
- * the handshake. An acceptor checks the version, then the proof, and calls its `judge` last, so that a stranger
- * without proof causes no work in the judge.
+ * the handshake. An acceptor checks the version, then the proof, and calls its function `judge` last, so that a
+ * stranger without proof causes no work in this function.
  *
  * @since 0.1.0
  */

@@ -2,9 +2,9 @@
  * Encodes values of a schema as bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
  *
  * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive schemas and class schemas cross unchanged. A field
- * that is added to a struct does not break a peer whose schema lacks the field. `Unknown` and `Any` carry only JSON
- * values: any other value fails at the sender. `SchemaBinary` alone would silently send the text that `JSON.stringify`
- * makes of the value.
+ * that is added to a struct does not break a peer whose schema lacks the field. The schemas `Unknown` and `Any` carry
+ * only JSON values: any other value fails at the sender. For a value that is not JSON, `SchemaBinary` alone would
+ * silently send the text that `JSON.stringify` makes of the value.
  *
  * Each schema has one codec, which is synchronous: a schema that needs services or is asynchronous cannot be in a
  * contract, and the types of `Actor` refuse it.
@@ -33,15 +33,15 @@ export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok
 /** A codec encodes the values of one schema as bytes, and decodes these bytes. */
 export interface Codec<A> {
   /**
-   * Makes a value of an input, with the defaults of the codec's schema. `make` throws when the input does not match the
-   * schema.
+   * Makes a value of an input, with the defaults of the codec's schema. The function `make` throws when the input does
+   * not match the schema of the codec.
    */
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True when the bytes of the input and the bytes of the result of `make` are the same. The result false means that
-   * the bytes of the input and of the result of `make` may differ.
+   * True when an input has the same bytes as the value that the function `make` returns for the input. The result false
+   * means that these bytes may differ.
    */
   readonly isMade: (input: unknown) => boolean
 }
@@ -52,7 +52,7 @@ const codecs = new WeakMap<object, Derived<unknown>>()
 
 /**
  * Returns the codec of a schema, which is the same object for the same schema. `codec` never throws. For a schema whose
- * values cannot cross, `codec` returns a codec that refuses each value with the reason.
+ * values cannot cross, the returned codec refuses each value and says why.
  *
  * @example
  * ```ts
@@ -129,15 +129,16 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
 }
 
 /**
- * Returns the encoder of a schema, and the schema whose values this encoder takes. The returned schema is another one
- * than the given schema when `SchemaBinary` has no layout for the given schema.
+ * Returns the encoder of a schema, and the schema whose values this encoder takes. When Effect's `SchemaBinary` cannot
+ * encode the given schema, the returned schema is a replacement for the given schema.
  */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
   if (!hasOpenUnion(schema.ast)) {
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // When `SchemaBinary` refuses the replaced schema too, its error names the schema that was given.
+      // When `SchemaBinary` also refuses the replacement of the schema, the error of `SchemaBinary` names the given
+      // schema.
     }
   }
   const other = carried(schema)
@@ -253,14 +254,14 @@ export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
  * Gives back the memory of a large payload that a codec has encoded, once its bytes have left and no other code reads
- * them. A payload whose memory was given back is empty from then on. `releaseWritten` has no effect on a payload that
- * shares its memory with other data.
+ * them. A payload whose memory was given back is empty from then on. The function `releaseWritten` has no effect on a
+ * payload that shares its memory with other data.
  */
 export const releaseWritten = Memory.releaseWritten
 
 /**
- * Gives back the memory of a large payload that has been decoded for the last time. The frame of a read payload is
- * empty, unless the decoded value is a view of the frame.
+ * Gives back the memory of a large payload that has been decoded for the last time. The frame of the payload is empty
+ * afterwards, unless the decoded value is a view of the frame.
  */
 export const releaseRead = Memory.releaseReceived
 
@@ -400,8 +401,9 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 /**
- * The size of the largest arena of `SchemaBinary` that is kept for the next payload. Each payload is written behind the
- * last payload in the arena, so a small payload would keep the memory of an earlier large payload.
+ * The size in bytes of the largest arena, the memory into which `SchemaBinary` writes, that is kept for the next
+ * payload. Each payload is written behind the last payload in the arena, so a small payload would keep the memory of an
+ * earlier large payload.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -411,7 +413,7 @@ let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Smal
 
 /**
  * Makes `SchemaBinary` give up its arena: a payload that is written inside another payload gets a new arena, which
- * `SchemaBinary` keeps instead.
+ * replaces the arena of the outer payload.
  */
 const letGo = (): void => {
   if (small === undefined) {
@@ -425,8 +427,8 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // After two nested encodings, the writer keeps no arena: the outer encoding forgets the arena to which the inner
-  // encoding wrote.
+  // After two nested encodings `SchemaBinary` keeps no arena, because the outer encoding forgets the arena of the inner
+  // encoding.
   small.encoder.encode({ inside: true })
 }
 

@@ -8,14 +8,14 @@
  *   Dialling | Greeting | Duplicate   --the peer's dial comes in--> Open     --refused, nobody there, too late--> (gone)
  *
  * When two actors dial each other at once, the dial of the actor with the smaller uuid wins: this actor refuses the
- * other's dial as a duplicate, and the other actor accepts.
+ * other actor's dial as a duplicate, and the other actor accepts.
  *
  * A stranger is a connection that has not proven itself. An actor has at most `maxStrangers` strangers: a new stranger
  * evicts the oldest stranger. A refused stranger counts as a stranger until it has had time to read the reason of its
  * refusal.
  *
- * `C` is the type of an open connection, `S` of an incoming connection, and `E` of the reason why a dial failed. The
- * machine of a rendezvous has no clock, because an input tells the machine when a bound has passed.
+ * The type parameter `C` is an open connection, `S` is an incoming connection, and `E` is the reason why a dial failed.
+ * The machine of a rendezvous has no clock, because an input tells the machine when a bound has passed.
  *
  * @since 0.1.0
  */
@@ -77,7 +77,8 @@ export interface State<C, S> {
  */
 export type Input<C, S, E> =
   /**
-   * A caller wants a connection to a peer. `usable` is false when the open connection to the peer is about to close.
+   * A caller wants a connection to a peer. The field `usable` is false when the open connection to the peer is about to
+   * close.
    */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
   | { readonly _tag: "Connected"; readonly peer: string }
@@ -111,7 +112,7 @@ export type Input<C, S, E> =
  */
 export type Action<C, S, E> =
   | { readonly _tag: "Dial"; readonly peer: string }
-  /** Sends the input `RetryDue` after a short time. */
+  /** Gives the machine the input `RetryDue` after a short time, so that the actor dials the peer again. */
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
   /** Interrupts the dial of this actor to the peer, which has begun and not ended. */
   | { readonly _tag: "StopDial"; readonly peer: string }

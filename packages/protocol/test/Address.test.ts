@@ -100,7 +100,7 @@ const whole = (maximum: number, minimum = 0) => Schema.Int.check(Schema.isBetwee
 const Text = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
 const many = { arbitrary: { runs: 2000 } }
 
-describe("The text of an address", () => {
+describe("Addresses are read from text and written as text", () => {
   for (const [text, address, isLoopback] of right) {
     it(`the address ${text} is parsed, and its text is the same when it is formatted again`, () => {
       assert.deepStrictEqual(Address.parse(text), { ok: true, value: address })

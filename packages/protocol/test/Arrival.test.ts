@@ -111,7 +111,7 @@ const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) 
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-describe("The arrival of large words in parts", () => {
+describe("Large words arrive in parts", () => {
   it.prop(
     "large words in parts arrive whole and in the order of each dialog, however their bytes are mixed, cut and read",
     {
@@ -167,7 +167,7 @@ describe("The arrival of large words in parts", () => {
     assert.deepStrictEqual(state.leaving.map(({ dialog }) => dialog), [3, 5])
   })
 
-  it("The end of a dialog whose large word has arrived in part", () => {
+  it("a dialog that ends gives up its large word, of which only some parts have arrived", () => {
     const body = bodyOf(yields(5, pattern(300 * 1024, 1)))
     const { state } = read(framed(part(5, body.length, body.subarray(0, 5000))), [100_000], "owned")
     assert.strictEqual(underWay(state), body.length)
@@ -176,7 +176,7 @@ describe("The arrival of large words in parts", () => {
   })
 })
 
-describe("A malformed part of a large word", () => {
+describe("A connection refuses a malformed part of a large word", () => {
   const size = 300 * 1024
   const body = bodyOf(yields(5, pattern(size, 1)))
   const whole = body.length

@@ -114,7 +114,7 @@ const next = (state: State, message: Message): string => {
   return outcome(state, message, ["Started", "Return", "Error"].includes(message._tag) ? "caller" : "callee")
 }
 
-describe("The machine of a connection", () => {
+describe("The machine of a connection judges each word", () => {
   for (const role of Connection.roles) {
     for (const phase of phasesOf(role)) {
       it(`a connection judges every word of a ${role} in the phase ${phase} as the table of words says`, () => {
@@ -184,7 +184,7 @@ describe("The machine of a connection", () => {
     }
   })
 
-  it("a connection ends the dialogs of this side at the peer's Bye, and tells its owner", () => {
+  it("a connection ends the dialogs of this side when the peer says Bye, and tells the connection's owner", () => {
     const [, actions] = Connection.hear(inPhase("peer", "Serving"), word("Bye", 0), undefined, 0)
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["StopCalls", "EndCallers", "Tell"])
   })
@@ -344,7 +344,7 @@ const play = (
 
 const order = (phase: Connection.PhaseName) => Connection.phases.indexOf(phase)
 
-describe("The machine of a connection under random events", () => {
+describe("The machine of a connection takes random events", () => {
   it.prop("a closed connection asks for no more actions, and has settled exactly once", Anything, (given) => {
     const { state, steps } = play(given)
     const all = steps.flatMap(({ actions }) => actions)
@@ -460,7 +460,7 @@ describe("The machine of a connection under random events", () => {
 
 const tagsOf = (actions: ReadonlyArray<Connection.Action>) => actions.map(({ _tag }) => _tag)
 
-describe("A connection in each of its phases", () => {
+describe("A connection answers questions in each of its phases", () => {
   const rows: ReadonlyArray<readonly [Connection.PhaseName, isOpen: boolean, isOver: boolean, accepts: boolean]> = [
     ["Handshaking", false, false, true],
     ["Spawning", true, false, true],
@@ -482,7 +482,7 @@ describe("A connection in each of its phases", () => {
   }
 })
 
-describe("The number of a dialog that the peer opens", () => {
+describe("A connection checks the number of each dialog that the peer opens", () => {
   const start = (dialog: number): Message => word("Start", dialog)
   const reportOf = (state: State, dialog: number) =>
     Connection.hear(state, start(dialog), undefined, 0)[1].find((action) => action._tag === "Report")?.violation
@@ -524,7 +524,7 @@ describe("The number of a dialog that the peer opens", () => {
   })
 })
 
-describe("A word for a dialog of this side", () => {
+describe("A connection judges words for dialogs of this side", () => {
   it("a word for a dialog that this side has not opened yet is a violation, and a word for the last opened dialog is late", () => {
     const state = inPhase("peer", "Serving")
     const last = Connection.open(state)

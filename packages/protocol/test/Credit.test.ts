@@ -88,7 +88,7 @@ const many = { arbitrary: { runs: 1000, size: 40 } }
 const happen = (direction: Direction, event: typeof Event.Type) =>
   typeof event === "string" ? direction[event]() : direction.send(event)
 
-describe("The credit of one direction of a dialog", () => {
+describe("Credit limits what one direction of a dialog sends", () => {
   it.prop(
     "credit stays between zero and the window after any events of honest sides, and both sides compute the same credit",
     { window: AnyWindow, events: Arbitrary.array(Arbitrary.schema(Event), { maxLength: 40 }) },

@@ -9,7 +9,7 @@ class Named extends Error {
 }
 class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {}
 
-describe("The description of a thrown value", () => {
+describe("A thrown value is described in one line", () => {
   const thrown: ReadonlyArray<readonly [what: string, value: unknown, text: string]> = [
     ["an error is described by its message", new TypeError("no shelf"), "no shelf"],
     ["an error without a message is described by its name and fields", new Full({ shelf: 3 }), `Full {"shelf":3}`],

@@ -455,7 +455,7 @@ const many = { arbitrary: { runs: 1000 } }
 
 const count = (actions: ReadonlyArray<string>, what: string) => actions.filter((a) => a.startsWith(what)).length
 
-describe("The caller's side of a dialog", () => {
+describe("The caller's side of a dialog takes events in any order", () => {
   for (const [title, kind, inputs, actions, state] of callerRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCaller(kind, inputs), { state, actions }))
   }
@@ -490,7 +490,7 @@ describe("The caller's side of a dialog", () => {
   )
 })
 
-describe("The caller's side of a dialog after the bound of its cancel", () => {
+describe("The caller's side of a dialog gets no answer within the bound of its cancel", () => {
   it("a dialog that is unanswered at the bound of its cancel keeps this outcome, whatever last word comes later", () => {
     let state: Dialog.CallerState = Dialog.opening("call")
     for (const input of ["cancel", "elapsed", "<Error"] as const) {
@@ -501,7 +501,7 @@ describe("The caller's side of a dialog after the bound of its cancel", () => {
   })
 })
 
-describe("The callee's side of a dialog", () => {
+describe("The callee's side of a dialog takes events in any order", () => {
   for (const [title, kind, inputs, actions, state] of calleeRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCallee(kind, inputs), { state, actions }))
   }
@@ -779,7 +779,7 @@ class World {
   }
 }
 
-describe("Both sides of a dialog over one connection", () => {
+describe("Both sides of a dialog talk over one connection", () => {
   // Inputs that end a dialog are rare, so that long conversations are tried too.
   const endings: ReadonlyArray<Move> = ["caller cancels", "callee returns", "callee fails"]
   const usual = moves.filter((move) => move !== "wire breaks" && !endings.includes(move))

@@ -9,7 +9,7 @@ import * as Document from "../../../scripts/protocol-doc.ts"
 
 const text = Fs.readFileSync(Document.file, "utf8")
 
-describe("The page docs/protocol.md, compared with the code", () => {
+describe("The page docs/protocol.md agrees with the code", () => {
   it("docs/protocol.md contains the table of words that the code defines", () => assert.include(text, Document.table()))
 
   it("docs/protocol.md contains the table of speakers, phases and words that the code defines", () =>

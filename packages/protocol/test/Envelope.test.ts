@@ -77,7 +77,7 @@ const verdict = (bytes: ReadonlyArray<number> | Uint8Array): string => {
     : violation._tag
 }
 
-describe("The encoding of words in an envelope", () => {
+describe("Words are encoded as envelopes and decoded again", () => {
   for (const tag of tags) {
     it.prop(
       `a ${tag} with any valid fields is decoded as it was encoded`,
@@ -220,7 +220,7 @@ const hostile: ReadonlyArray<readonly [title: string, bytes: ReadonlyArray<numbe
   ["the key __proto__, written long", beside(0x81, 0xd9, 9, ...text("__proto__").slice(1), 0x80), badKey]
 ]
 
-describe("The envelope of a hostile peer", () => {
+describe("A hostile peer sends malformed bytes", () => {
   for (const [title, bytes, expected] of hostile) {
     it(`a frame of a hostile peer with ${title} is refused: ${expected}`, () => {
       assert.strictEqual(verdict(bytes), expected)
@@ -297,7 +297,7 @@ describe("The envelope of a hostile peer", () => {
   )
 })
 
-describe("The fields of a Start", () => {
+describe("The optional fields of a Start are checked", () => {
   const decoded = (meta: unknown) => {
     const frame = new Packr({ useRecords: false }).pack([10, 1, "call", "e", null, meta, null, new Uint8Array(1)])
     const read = Envelope.decode(frame)

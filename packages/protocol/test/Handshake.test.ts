@@ -95,7 +95,7 @@ const rows: ReadonlyArray<
   ["what was violated stays violated", dialler, [ping, welcome], ["Violated", "Hello"]]
 ]
 
-describe("The handshake of a connection without a secret", () => {
+describe("A handshake runs without a secret", () => {
   for (const [title, config, words, expected] of rows) {
     it(`the handshake ends with ${expected.join(", ")}: ${title}`, () =>
       assert.deepStrictEqual(outline(config, words), expected))

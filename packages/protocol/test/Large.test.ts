@@ -79,7 +79,7 @@ const encodeAgain = <S extends Data>(schema: S, value: S["Type"]): Uint8Array =>
 }
 const cross = <S extends Data>(schema: S, value: S["Type"]): S["Type"] => decode(schema, encodeAgain(schema, value))
 
-describe("A payload with large parts", () => {
+describe("A payload carries large parts", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const both = Schema.Struct({ value: schema, large: Schema.String })
     const equivalent = Schema.toEquivalence(schema)
@@ -193,7 +193,7 @@ describe("A payload with large parts", () => {
   })
 })
 
-describe("The frame of a large payload", () => {
+describe("The memory of a large payload's frame is given back", () => {
   /** A frame as it arrives: with the payload at its end, and alone in its chunk. */
   const arrived = (payload: Uint8Array, beside = 0) => {
     const frame = (bytes: Uint8Array) => [...new Uint8Array(new Uint32Array([bytes.length]).buffer), ...bytes]
@@ -236,7 +236,7 @@ describe("The frame of a large payload", () => {
   })
 })
 
-describe("A payload of a hostile peer", () => {
+describe("A hostile peer sends a payload with large parts", () => {
   const schema = Schema.Struct({ texts: Schema.Array(Schema.String), bytes: Schema.Option(Schema.Uint8Array) })
   const encoded = () => encodeAgain(schema, { texts: [large], bytes: Option.some(new Uint8Array(minLargeLength)) })
 

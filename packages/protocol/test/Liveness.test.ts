@@ -42,7 +42,7 @@ const rows: ReadonlyArray<
   ], "Dead"]
 ]
 
-describe("The machine that checks whether a peer still answers", () => {
+describe("The machine of liveness notices a peer that no longer answers", () => {
   for (const [title, events, actions, state] of rows) {
     it(title, () => assert.deepStrictEqual(play(events), { state, actions }))
   }

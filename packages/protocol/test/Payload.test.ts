@@ -69,7 +69,7 @@ const schemas: Readonly<Record<string, Data>> = {
 describe("The codec of payloads", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const equivalent = Schema.toEquivalence(schema)
-    it.prop(`${name} are decoded as they were encoded`, { value: schema }, ({ value }) => {
+    it.prop(`values of the kind "${name}" are decoded as they were encoded`, { value: schema }, ({ value }) => {
       assert.isTrue(equivalent(cross(schema, value), value))
     })
   }
@@ -150,7 +150,7 @@ describe("The codec of payloads", () => {
   it("the same schema always has the same codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
 })
 
-describe("The codec of unions whose members differ neither by a literal nor by their kind of data", () => {
+describe("The codec of a union carries members that differ neither by a literal nor by their kind of data", () => {
   const Some = Schema.Struct({ a: Schema.Int })
   const More = Schema.Struct({ a: Schema.Int, b: Schema.optionalKey(Text) })
   const Other = Schema.Struct({ c: Schema.Date })
@@ -250,7 +250,7 @@ describe("The codec of unions whose members differ neither by a literal nor by t
       assert.deepStrictEqual(cross(schema, { of: values }), { of: values })
     }
   })
-  it("G115: a value of a union behind a conversion keeps all fields if one member has all of them", () => {
+  it("G115: a value of a union that a conversion encodes keeps all its fields if one member of the union has all of them", () => {
     const value = { a: 1, b: "b" }
     const ofUnion = Nested.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ a: 9 })))
     assert.deepStrictEqual(cross(Schema.Struct({ of: ofUnion }), { of: value }), { of: value })
@@ -278,7 +278,7 @@ describe("The codec of unions whose members differ neither by a literal nor by t
   })
 })
 
-describe("The codec of a schema whose values cannot cross", () => {
+describe("The codec of a schema refuses values that cannot cross", () => {
   class Handle {}
   const Opaque = Schema.instanceOf(Handle)
   const instance =
@@ -406,7 +406,7 @@ const has3 = (value: unknown): boolean =>
   JSON.stringify(value instanceof Date ? value.getTime() : value, (_, it) => typeof it === "bigint" ? String(it) : it)
     ?.includes("3") === true
 
-describe("The codec of a chunk with items that do not match", () => {
+describe("The codec of chunks reads items that do not match their schema", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
     it(`G129: a chunk of ${name} is decoded item by item, and an invalid item is given as the data that the peer sent`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
@@ -453,7 +453,7 @@ describe("The codec of a chunk with items that do not match", () => {
   )
 })
 
-describe("The codec of payloads when the contracts of the two sides differ", () => {
+describe("The codec of payloads decodes a payload of a newer or older contract", () => {
   const Old = Schema.Struct({ name: Text, size: Schema.Finite })
   const New = Schema.Struct({ name: Text, size: Schema.Finite, colour: Schema.optionalKey(Text) })
 
@@ -487,7 +487,7 @@ describe("The codec of payloads when the contracts of the two sides differ", () 
   })
 })
 
-describe("The errors of the codec of payloads", () => {
+describe("The codec of payloads names the fault of a value", () => {
   it("the encoder refuses a value that does not match its schema, and its error names the place in the value", () => {
     const encoded = Payload.codec(Schema.Struct({ n: Schema.Int })).encode({ n: 1.5 })
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
@@ -602,7 +602,7 @@ describe("The errors of the codec of payloads", () => {
     assert.deepStrictEqual(cross(Loose, { must: 1, maybe: undefined }), { must: 1, maybe: undefined })
   })
 
-  describe("The errors of the codec for values that are too deep or contain themselves", () => {
+  describe("The codec refuses values that are too deep or contain themselves", () => {
     class Link extends Schema.Class<Link>("Link")({
       next: Schema.NullOr(Schema.suspend((): Schema.Codec<unknown> => Link as unknown as Schema.Codec<unknown>))
     }) {}
@@ -722,7 +722,7 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
   ["undefined", Schema.UndefinedOr(Schema.Finite), undefined]
 ]
 
-describe("The memory into which payloads are encoded", () => {
+describe("Payloads are encoded into shared memory", () => {
   it("G85: the codec gives up a large arena after its payload, so that no later small payload keeps the arena in memory", () => {
     const bytes = Payload.codec(Schema.Uint8Array)
     const number = Payload.codec(Schema.Int)
@@ -738,7 +738,7 @@ describe("The memory into which payloads are encoded", () => {
   })
 })
 
-describe("The codec of payloads compared with other encodings of Effect (docs/decisions/0002-payload-codec.md)", () => {
+describe("The codec of payloads is compared with other encodings of Effect (docs/decisions/0002-payload-codec.md)", () => {
   const arrives = (way: string, schema: Data, value: unknown): boolean => {
     try {
       const arrived = ways[way]!(schema, value)
@@ -750,7 +750,7 @@ describe("The codec of payloads compared with other encodings of Effect (docs/de
   const lostBy = (way: string) =>
     fidelity.filter(([, schema, value]) => !arrives(way, schema, value)).map(([what]) => what)
 
-  it("Schema.encode with msgpackr does not keep the contents of Effect's own data types", () => {
+  it("the encoding by Schema.encode and msgpackr loses the contents of Effect's own data types", () => {
     assert.deepStrictEqual(lostBy("plain"), [
       "a big integer",
       "a map",
@@ -763,9 +763,11 @@ describe("The codec of payloads compared with other encodings of Effect (docs/de
       "-0"
     ])
   })
-  it("toCodecJson keeps all of Effect's own data types but -0", () => assert.deepStrictEqual(lostBy("json"), ["-0"]))
-  it("SchemaBinary keeps all of Effect's own data types", () => assert.deepStrictEqual(lostBy("binary"), []))
-  it("toCodecJson encodes bytes and dates as text", () => {
+  it("the JSON codec of toCodecJson keeps all of Effect's own data types, but not -0", () =>
+    assert.deepStrictEqual(lostBy("json"), ["-0"]))
+  it("the encoding of SchemaBinary keeps all of Effect's own data types", () =>
+    assert.deepStrictEqual(lostBy("binary"), []))
+  it("the JSON codec of toCodecJson encodes bytes and dates as text", () => {
     const encode = (schema: Data, value: unknown) =>
       Schema.encodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown>)(value)
     assert.strictEqual(encode(Schema.Uint8Array, new Uint8Array(30)), "A".repeat(40))
@@ -781,7 +783,7 @@ describe("The codec of payloads compared with other encodings of Effect (docs/de
   })
 })
 
-describe("The codec of payloads of a program's users", () => {
+describe("The codec of payloads refuses text that UTF-8 cannot hold", () => {
   const text = Payload.faithful(Schema.Struct({ before: Schema.String, text: Schema.String }))
 
   it("a codec of users' payloads refuses text with half of a surrogate pair anywhere in a value, and accepts U+FFFD", () => {

@@ -177,7 +177,7 @@ const rows: ReadonlyArray<
   ], ["Hello Proof", "Challenge Welcome"]]
 ]
 
-describe("The handshake of a tree with a secret", () => {
+describe("Both sides of a handshake prove that they know the secret of the tree", () => {
   for (const [title, from, to, ends, said] of rows) {
     it(`a handshake where ${title} ends with the dialler ${ends[0]} and the acceptor ${ends[1]}`, () => {
       const talk = converse(from, to)
@@ -257,7 +257,7 @@ describe("The handshake of a tree with a secret", () => {
   })
 })
 
-describe("The handshake of a tree with a secret under attack", () => {
+describe("A stranger attacks the handshake of a tree with a secret", () => {
   /** An acceptor that was greeted and has asked. */
   const asking = (hello: Message.Hello, more: Partial<Acceptor> = {}) => {
     const a = new Side(acceptor(ours, more))
@@ -436,7 +436,7 @@ const word = (
   }
 }
 
-describe("The handshake of a tree with a secret under random events", () => {
+describe("The handshake of a tree with a secret takes random events", () => {
   it.prop(
     "an acceptor with a secret opens its connection at most once, only after the right proof, and calls its judge only after this proof",
     { talk: Talk },

@@ -182,7 +182,7 @@ type Move = typeof Move.Type
 
 const Moves = { moves: Arbitrary.array(Arbitrary.schema(Move), { maxLength: 60 }) }
 
-describe("The machine of an actor's connections to its peers", () => {
+describe("The machine of a rendezvous keeps one connection to each peer", () => {
   it.prop(
     "two actors share one connection or have no connection, whatever dials and losses happen between them",
     Moves,
@@ -294,7 +294,7 @@ const Coming = Schema.Struct({
   who: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 199 }))
 })
 
-describe("The strangers that have dialled an actor", () => {
+describe("The number of strangers at an actor is limited", () => {
   it.prop(
     "the number of strangers never exceeds its limit, and each stranger is cut off or admitted, and reported at most once",
     {
@@ -390,7 +390,7 @@ describe("A dial that fails", () => {
   })
 })
 
-describe("The end of all connections of an actor", () => {
+describe("An actor ends all its connections", () => {
   it("an actor that closes all its connections says Bye on each of them, or cuts each of them, as requested", () => {
     const state: Rendezvous.State<string, string> = {
       ...Rendezvous.initial("a"),

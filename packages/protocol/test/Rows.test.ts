@@ -59,7 +59,7 @@ const rows = Arbitrary.array(
   { minLength: 1, maxLength: 90 }
 )
 
-describe("The generated code for lists of rows", () => {
+describe("Generated code encodes and decodes lists of rows", () => {
   const list = warm(Rows, [row])
   const inside = warm(Inside, { rows: [row] })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { mayBeDeep, textIssue } from "@furrow/protocol/internal/Shape"
 
-describe("The search for values that are too deep or contain themselves", () => {
+describe("A search finds values that are too deep or contain themselves", () => {
   const objects = (count: number) => Array.from({ length: count }, () => ({}))
 
   it("the search for too deep values takes at most as many steps as a value has bytes, and then reports the value as possibly deep", () => {

@@ -84,7 +84,7 @@ const ordinary = (bytes: Uint8Array | ReadonlyArray<number>): Uint8Array => {
 
 const many = { arbitrary: { runs: 2000, size: 40 } }
 
-describe("The hand-written codec of calls, streams and cancels", () => {
+describe("The hand-written codec agrees with the general codec", () => {
   for (const [tag, arbitrary] of Object.entries(hot)) {
     it.prop(
       `the hand-written codec of calls encodes ${tag} as msgpack whose elements are the fields of the word in order`,
@@ -140,7 +140,7 @@ const Alike = Schema.Struct({
   pid: Schema.Literals([1, 2, 200])
 })
 
-describe("The kept msgpack tokens of actor ids", () => {
+describe("The hand-written codec keeps the msgpack tokens of actor ids", () => {
   it.prop(
     "each word in a series of words keeps its own actor id, although the codec keeps the msgpack tokens of earlier actor ids",
     {
@@ -259,7 +259,7 @@ const left: ReadonlyArray<Message> = [
   }))
 ]
 
-describe("The words that the hand-written codec encodes", () => {
+describe("The hand-written codec takes words up to its bounds", () => {
   it("the hand-written codec of calls encodes and decodes its words up to each bound of their numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
@@ -278,7 +278,7 @@ describe("The words that the hand-written codec encodes", () => {
   })
 })
 
-describe("A Start without a number", () => {
+describe("A Start arrives without the number of its dialog", () => {
   it("a Start without a dialog number is left by the hand-written codec to the general decoder, which names the fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
@@ -287,7 +287,7 @@ describe("A Start without a number", () => {
   })
 })
 
-describe("A word with letters beyond ASCII", () => {
+describe("A word contains letters beyond ASCII", () => {
   it("the hand-written codec leaves a text with a letter beyond ASCII to the general encoder and decoder", () => {
     const start: Message = {
       _tag: "Start",

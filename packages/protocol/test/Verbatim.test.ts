@@ -69,7 +69,7 @@ const odd: { readonly [name: string]: unknown } = {
   "a struct with less than nothing": { ...row, id: -0 }
 }
 
-describe("Values that are encoded without a copy", () => {
+describe("Plain values are encoded without a copy", () => {
   it.prop(
     "G261: a value of plain data is encoded without a copy, to the same bytes as the copy that `make` returns",
     { value: Rows },

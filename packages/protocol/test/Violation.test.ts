@@ -17,7 +17,7 @@ const sentences: ReadonlyArray<readonly [Violation.Violation, string]> = [
   [{ _tag: "AnswersUnread", limit: 3 }, "it goes on asking while 3 answers wait for it unread"]
 ]
 
-describe("The description of a violation", () => {
+describe("A violation is described in one sentence", () => {
   for (const [violation, sentence] of sentences) {
     it(`the violation ${violation._tag} is described as "${sentence}"`, () =>
       assert.strictEqual(Violation.describe(violation), sentence))

@@ -5,7 +5,7 @@ const cut = "it ends inside a value"
 const badKey = "a map has a key that is not plain text"
 const letters = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0))
 
-describe("The check that bytes are msgpack without extensions", () => {
+describe("A check accepts only msgpack without extensions", () => {
   /** Each form of bytes and of text: its head, and how a length of 1 is written in it. */
   const heads = [[0xc4, 1], [0xc5, 0, 1], [0xc6, 0, 0, 0, 1], [0xd9, 1], [0xda, 0, 1], [0xdb, 0, 0, 0, 1]]
 

@@ -69,7 +69,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
       ]
     }
     if (start === undefined || end !== undefined && indexOf(end) < indexOf(event)) return []
-    // A cleanup that never ends is interrupted when its actor ends, which happens earlier in a deep tree.
+    // A cleanup that never ends is interrupted when its actor ends; in a deep tree the actor may end before the bound.
     const isGone = of("Gone").some((gone) => gone.actor === start.actor && indexOf(gone) < indexOf(event))
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel

@@ -8,11 +8,10 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 
-/** The way in which a call or a handler ended, in words that checks can compare. */
+/** The way in which a call or a handler ended, as texts that checks can compare. */
 export interface How {
   /**
-   * Words about the end of a call, such as "ok", "interrupted", "Fail ActorLost" or "Die Error"; no word occurs
-   * twice.
+   * Texts about the end of a call, such as "ok", "interrupted", "Fail ActorLost" or "Die Error"; no text occurs twice.
    */
   readonly words: ReadonlyArray<string>
   /** The field `began` of the first typed error in the Cause of a failed call. */
@@ -49,8 +48,8 @@ export type Event =
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
   /**
-   * A step holds the connection of an actor for `millis` milliseconds, so that no bytes pass; `wires.ts` names the
-   * connection.
+   * A step holds the connection of an actor for `millis` milliseconds, so that no bytes pass; the module `wires.ts`
+   * gives the connection its name.
    */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {

@@ -1,7 +1,7 @@
 /**
  * Generates random programs over the public API of Furrow, as data. Every field of a random program is a number or a
- * word, and the number 0 is the simplest choice. A random program of simple fields stays valid when shrinking removes
- * parts of the program.
+ * short text, and the number 0 is the simplest choice. A random program of simple fields stays valid when shrinking
+ * removes parts of the program.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 

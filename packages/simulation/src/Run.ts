@@ -152,7 +152,7 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
         const isHurting = program.steps.some(({ kind }) => hurting.has(kind))
         for (const { actor, state } of children) {
           // The root owns the shared actors of a program. When the last holder of a shared actor was killed, the root
-          // ends the actor as soon as it is told, and waits for nothing.
+          // ends the shared actor as soon as the root is told of the death.
           if (actor.name.startsWith("shared") && (state !== "Running" || isHurting)) continue
           yield* wrong("comesToRest", `left: ${actor.name} is ${state}`)
         }

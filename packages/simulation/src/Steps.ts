@@ -24,7 +24,7 @@ import * as Wires from "./wires.ts"
 
 /**
  * The kinds of steps of a random program that make a call to an actor, and wait for the answer. Steps of the kinds in
- * `elsewhere` also use other actors than the actor of the step.
+ * the constant `elsewhere` also use other actors than the actor of the step.
  */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),

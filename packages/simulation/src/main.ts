@@ -98,7 +98,10 @@ const digests = async () => {
   return true
 }
 
-/** Returns the seeds for which the second process of `--twice` has no digest, or another digest than this process. */
+/**
+ * Returns the seeds for which the second process of the option `--twice` has no digest, or another digest than this
+ * process.
+ */
 const unlikeIn = async (twin: Twin.Twin, here: ReadonlyMap<number, string>) => {
   const there = await twin.digests
   const unlike = Array.from(here.keys()).filter((seed) => there.get(seed) !== here.get(seed))

@@ -1,5 +1,5 @@
 /**
- * Steps in which actors find and call each other.
+ * Steps of a random program in which actors find each other by name and call each other.
  */
 import { Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"

@@ -27,7 +27,7 @@ export interface Options {
   readonly program: Program.Program | undefined
   readonly twice: boolean
   readonly processes: boolean
-  /** Prints one line for each seed and nothing else, for the second process of `--twice`. */
+  /** True when the command prints only one line for each seed, as the second process of the option `--twice` does. */
   readonly digests: boolean
   readonly isKeptGoing: boolean
   readonly shrinks: boolean

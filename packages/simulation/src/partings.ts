@@ -1,5 +1,6 @@
 /**
- * Steps in which a side leaves a dialog early or ends one direction, calls its parent, or does not answer its owner.
+ * Steps in which an actor leaves a dialog early, ends one direction of a dialog, calls its parent, or does not answer
+ * its owner.
  */
 import { Actor } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"

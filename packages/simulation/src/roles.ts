@@ -206,7 +206,7 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   }).pipe(Effect.provide(outer))
 }
 
-/** Starts an actor with a `main` and a fiber in the background, and each of the two ends in the ordered way. */
+/** Starts an actor with a `main` and a fiber in the background, and makes one of them end as the step says. */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
     if (b > 3) {

@@ -70,7 +70,10 @@ export const finish = Actor.endpoint("finish", {
 export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
 export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
 
-/** The signals for which an actor's `main` and its fiber in the background wait. */
+/**
+ * The two `Deferred` values for which an actor's `main` and its fiber in the background wait, so that a call can end
+ * either of them.
+ */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>
   readonly beside: Deferred.Deferred<void, Error>
@@ -85,8 +88,8 @@ const orders = Layer.effect(
 )
 
 /**
- * A Service whose `main` ends as its signals say; a background fiber that the build of the Service has forked does
- * the same.
+ * A Service whose `main` and background fiber end when a call of the endpoint `finish` tells them to, in the way that
+ * the call names.
  */
 export class Worker extends Actor.Service<Worker>()("Worker", { module, endpoints: [serves, finish] }) {}
 export const worker = Worker.serve(

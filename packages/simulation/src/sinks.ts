@@ -89,7 +89,7 @@ export const hooks: Does = ({ key, step: { a, b } }) => {
     for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
       yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
     }
-    // After this pause both readers of the root's events are subscribed.
+    // A pause gives both readers of the root's events the time to subscribe.
     yield* Effect.sleep(settleMillis)
     const one = Effect.scoped(Effect.flatMap(
       Actor.startScoped(name, { expose: [job] }),

@@ -1,5 +1,5 @@
 /**
- * Runs the same seeds of `npm run simulate` in another process, the second process of `--twice`. Each of the two
+ * Runs the seeds of `npm run simulate` a second time in another process, as the option `--twice` asks. Each of the two
  * processes prints a digest for each seed, and the digests must be equal.
  */
 import * as ChildProcess from "node:child_process"
@@ -7,12 +7,15 @@ import * as Path from "node:path"
 import * as Readline from "node:readline"
 
 export interface Twin {
-  /** The digests of the other process's runs by the seeds of the runs, available once the other process has ended. */
+  /**
+   * The digests of the runs in the second process, by the seeds of the runs; available once the second process has
+   * ended.
+   */
   readonly digests: Promise<ReadonlyMap<number, string>>
   readonly end: () => void
 }
 
-/** Starts the other process of `--twice` for a range of seeds. */
+/** Starts the second process of the option `--twice` for a range of seeds. */
 export const start = (from: number, count: number, kinds: ReadonlyArray<string> | undefined): Twin => {
   const main = Path.join(import.meta.dirname, "main.ts")
   const options = ["--digests", "--from", String(from), "--seeds", String(count)]

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 
 /**
  * The ways in which the transport to a peer fails: no answer, an error, a defect, a throw, slowness, and a listener or
- * `forget` that fails.
+ * a method `forget` that fails.
  */
 const ways = ["hangs", "fails", "dies", "throws", "is slow", "listens badly"] as const
 

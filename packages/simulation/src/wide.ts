@@ -71,7 +71,7 @@ export const hasty: Does = (stage) => {
     for (let turn = 0; turn < a * 18 + b * 3; turn++) yield* Effect.yieldNow
     if (c > 2) yield* pause(c)
     yield* Fiber.interrupt(fiber)
-    // After the interruption of a call, the connection between the two actors must work for the next call.
+    // After a call is interrupted while its connection is opened, the connection must work for the next call.
     const exit = yield* Effect.exit(far({ ...stage, key: key + 5000, otherName, other }))
     yield* record({ _tag: "Answered", key: key + 5000, how: howOf(exit) })
   })

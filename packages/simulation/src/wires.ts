@@ -14,7 +14,7 @@ const oneWay: ReadonlyArray<Simulation.Direction> = ["incoming", "outgoing"]
 const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
 
 /**
- * Returns the other end of the connection to disturb: in a third of the cases the name of another actor, otherwise
+ * Returns the actor to which the disturbed connection leads: for a third of the steps the name of a peer, otherwise
  * `undefined` for the parent.
  */
 const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined

@@ -113,7 +113,7 @@ const bugs: { readonly [name: string]: Bug } = {
 /** The number of random programs, after which a bug counts as not found. */
 const enough = 100
 
-describe("A bug that is planted in a machine and found", () => {
+describe("A search finds a bug that is planted in a machine", () => {
   for (const [name, bug] of Object.entries(bugs)) {
     it.live(name, () =>
       Effect.gen(function*() {

@@ -99,7 +99,7 @@ describe("Shrinking a failing program", () => {
     }))
 })
 
-describe("Shrinking the schedule of a failing program", () => {
+describe("The schedule of a failing program is shrunk", () => {
   it.effect("shrinking a schedule removes every random choice that a failure does not need", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
@@ -121,7 +121,7 @@ describe("Shrinking the schedule of a failing program", () => {
     }))
 })
 
-describe("The checks of the history of a run", () => {
+describe("Checks find faults in the history of a run", () => {
   const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }

@@ -16,8 +16,8 @@ const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
   Effect.map(Simulation.explore(program, { seeds, faults }), ({ runs }) => assert.strictEqual(runs, seeds))
 
 /** Each test of this file once found a fiber that waited for ever, under one of the first seeds. */
-describe("A fiber that is preempted between the check of a condition and its wait for this condition", () => {
-  it.live("G203: a call ends even if, between a check and its wait, the call is interrupted and its connection is lost", () =>
+describe("A fiber is preempted after it checks a condition and before it waits for the condition", () => {
+  it.live("G203: a call ends even if an interrupt and the loss of its connection come right before the call begins to wait", () =>
     explored(
       Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -31,7 +31,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       150
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait reads an item that has arrived since the check", () =>
+  it.live("G203: a fiber reads an item that arrives after the fiber has looked for items and before the fiber waits", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [reply] })
@@ -46,7 +46,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait sends with credit that was granted since the check", () =>
+  it.live("G203: a fiber sends with credit that is granted after the fiber has looked for credit and before the fiber waits", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -58,7 +58,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait sends if a full connection has got room since the check", () =>
+  it.live("G203: a fiber sends on a full connection that gets room after the fiber has looked for room and before the fiber waits", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -69,7 +69,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       40
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait begins its call if the connection has admitted it since the check", () =>
+  it.live("G203: a fiber begins a call that the connection admits after the fiber has asked the connection and before the fiber waits", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })
@@ -79,7 +79,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       60
     ))
 
-  it.live("G203: a fiber that is preempted between a check and its wait runs its task if a worker has taken the task since the check", () =>
+  it.live("G203: a fiber runs its task if a worker takes the task after the fiber has looked for a worker and before the fiber waits", () =>
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })
@@ -92,7 +92,7 @@ describe("A fiber that is preempted between the check of a condition and its wai
       600
     ))
 
-  it.live("G230: a pool closes although a fiber is interrupted between a check and its wait, while the start of a worker has not begun", () =>
+  it.live("G230: a pool closes although the fiber that makes the pool is interrupted before the start of a worker has begun", () =>
     explored(
       Effect.gen(function*() {
         const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))

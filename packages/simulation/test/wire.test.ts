@@ -22,7 +22,7 @@ const reached = [
   "halves: Fail ContextCancelled"
 ]
 
-describe("Random programs with a monitor of the protocol's words on each connection", () => {
+describe("A monitor checks every word that random programs send", () => {
   it.live(
     "random programs keep the grammar of the protocol in every word, and their calls end in every way that is possible",
     () =>
@@ -52,7 +52,7 @@ describe("Random programs with a monitor of the protocol's words on each connect
   }
 })
 
-describe("A bug that is planted in the words of a connection, and found", () => {
+describe("A search finds a bug that is planted in the words of a connection", () => {
   for (const [name, plan] of Object.entries(bugs)) {
     it.live(name, () =>
       Effect.gen(function*() {

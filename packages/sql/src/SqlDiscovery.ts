@@ -1,5 +1,5 @@
 /**
- * PostgreSQL as the engine for leases, election and names that several programs share.
+ * Makes PostgreSQL the engine for leases, elections and names that several programs share.
  *
  * @since 0.2.0
  */
@@ -25,8 +25,8 @@ export interface SqlOptions {
    */
   readonly schema?: string | undefined
   /**
-   * True when the PostgreSQL driver may create missing tables. With the value false of `createTables`, the program or
-   * its operator must run `migration`. Default: `true`.
+   * True when the PostgreSQL driver may create missing tables. If the setting `migrate` is false, the program or its
+   * operator must run the SQL statement that the function `migration` returns. Default: `true`.
    */
   readonly migrate?: boolean | undefined
 }
@@ -44,9 +44,9 @@ const schemaNamed = (schema: string | undefined = "furrow"): string => {
  * The SQL statement that creates the driver's tables and functions, for a program whose database user may not create
  * them. A repeated run of the statement that creates the tables changes nothing.
  *
- * The database user of a program that does not create the driver's tables needs `usage` on the schema and on its
- * sequence. The database user of a program that does not create the tables also needs `select, insert, update, delete`
- * on the tables.
+ * The database user of a program that does not create the driver's tables needs the privilege `usage` on the schema and
+ * on its sequence. The database user of such a program also needs the privileges `select, insert, update, delete` on
+ * the tables.
  *
  * @example
  * ```ts

@@ -137,12 +137,12 @@ class Lane {
     readonly faults: Faults
     readonly next: () => number
     /**
-     * Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for a call of
-     * `resume`.
+     * Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for a call of the
+     * function `resume`.
      */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** Called each time the queue of this direction has become shorter. */
+    /** The function that this direction calls each time its queue has become shorter. */
     readonly moved: () => void
     /**
      * The number of bytes of one direction after which the connection ends; `undefined` for a connection that is not

@@ -1,5 +1,5 @@
 /**
- * Temporary folders that are removed with their Scope.
+ * Makes temporary folders, each of which is removed when its Scope closes.
  *
  * @since 0.1.0
  */

@@ -180,8 +180,8 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 }
 
 /**
- * Waits until this process has no resource that is missing in `before`; fails at the deadline with the resources that
- * it still has.
+ * Waits until this process has no resource beyond those in the parameter `before`; at the deadline the failure lists
+ * the resources that remain.
  *
  * @example
  * ```ts

@@ -108,7 +108,7 @@ export interface Options {
   /** The seed is an integer that decides every choice of the run. */
   readonly seed: number
   readonly faults?: Faults | undefined
-  /** The options of the simulated root, as `MemoryActor.layer` takes them. */
+  /** The options of the simulated root, as the function `MemoryActor.layer` takes them. */
   readonly root?: MemoryActor.Options | undefined
   /**
    * Loggers of the simulated program, which may throw; they are called before the logger that writes the history.

@@ -270,8 +270,9 @@ const cases = {
 export interface Options {
   /**
    * Makes a listener unreachable without the listener's knowledge; for a listener of a socket, for example, the
-   * function deletes the socket's file. Set `takeAway` if listeners have `isReachable`: a listener must notice that
-   * it is unreachable, and its actor must be able to open another listener.
+   * function deletes the socket's file. Give the function `takeAway` if the listeners of the transport have the
+   * function `isReachable`: a listener must notice that it is unreachable, and its actor must be able to open another
+   * listener.
    */
   readonly takeAway?: ((address: Address) => void) | undefined
 }

@@ -110,7 +110,7 @@ describe("DiscoverySuite and broken names", () => {
       }
     }))
 
-  it.live("DiscoverySuite notices a Discovery that lists an actor beside its successor", () =>
+  it.live("DiscoverySuite notices a Discovery that still lists an old actor of a role when the next actor of the role is ready", () =>
     refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
   it.live("DiscoverySuite notices a Discovery that keeps the name of an actor whose start has failed", () =>
@@ -122,7 +122,7 @@ describe("DiscoverySuite and broken names", () => {
       }
     }))
 
-  it.live("DiscoverySuite notices a Discovery that refuses a second claim of the same actor", () =>
+  it.live("DiscoverySuite notices a Discovery that refuses a claim when an actor claims its own name again", () =>
     refuted("made twice", (kept) => {
       const claimed = new Set<string>()
       return {
@@ -152,7 +152,7 @@ describe("DiscoverySuite and broken names", () => {
       }
     }))
 
-  it.live("DiscoverySuite notices a Discovery that fails at a late report", () =>
+  it.live("DiscoverySuite notices a Discovery that fails when an actor is reported as gone twice", () =>
     refuted("changes nothing", (kept) => ({
       gone: (uuid) =>
         Effect.flatMap(
@@ -175,7 +175,7 @@ describe("DiscoverySuite and broken names", () => {
   it.live("DiscoverySuite notices a Discovery that lists names that the registrar of the tree does not know", () =>
     refuted("lists the same actors", (_, tree) => Discovery.makeRegistrar(tree)))
 
-  it.live("DiscoverySuite notices a directory whose methods are missing in a copy of its properties", () =>
+  it.live("DiscoverySuite notices a directory whose methods are lost when a program copies the directory's properties", () =>
     Effect.gen(function*() {
       const contract = DiscoverySuite.contract(
         Effect.succeed({ open: ({ registrar }) => Effect.succeed(new Methods(registrar)) })

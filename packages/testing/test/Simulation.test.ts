@@ -23,7 +23,7 @@ const valueOf = <A, E>({ exit }: Simulation.Run<A, E>): A => {
 
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1)
 
-describe("A simulation of a tree of actors", () => {
+describe("A simulation runs a tree of actors under a seed", () => {
   it.live("G199: a simulation makes the same choices in every run with one seed, and other choices with another seed", () =>
     Effect.gen(function*() {
       const faults = { kill: 0.2, cut: 0.2, stop: 0.2 }

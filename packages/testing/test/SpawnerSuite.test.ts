@@ -160,7 +160,7 @@ describe("SpawnerSuite and broken spawners", () => {
       }))
     ))
 
-  it.live("SpawnerSuite notices a handle whose methods are missing in a copy of its properties", () =>
+  it.live("SpawnerSuite notices a handle whose methods are lost when a program copies the handle's properties", () =>
     refuted(memory, "on a copy", (driver) => ({
       spawn: (request) =>
         Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
@@ -178,7 +178,7 @@ describe("SpawnerSuite and broken spawners", () => {
     }))
 })
 
-describe("SpawnerSuite for a spawner of processes", () => {
+describe("SpawnerSuite tests a spawner of processes", () => {
   it.live("SpawnerSuite notices a spawner of processes that loses an exit code", () =>
     refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
 

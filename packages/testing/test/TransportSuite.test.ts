@@ -47,7 +47,7 @@ const refuted = (change: (kept: Service) => Service, word: string) =>
     assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })
 
-describe("TransportSuite, which tests listening and dialling", () => {
+describe("TransportSuite tests listening and dialling", () => {
   for (const { run, title } of TransportSuite.contract(Effect.sync(keeping))) {
     it.live(`TransportSuite accepts a transport that keeps its duty: ${title}`, () => run)
   }
@@ -133,7 +133,7 @@ describe("TransportSuite, which tests listening and dialling", () => {
     }), "interrupted"))
 })
 
-describe("The driver of a transport's Layer", () => {
+describe("A driver is built from a transport's Layer", () => {
   const Kept = Transport.portable(
     "kept",
     { module: import.meta.url, config: Schema.Struct({ port: Schema.Int }) },

@@ -67,7 +67,7 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
     }))
 })
 
-describe("The deadline of WithActors for a test with actors", () => {
+describe("WithActors shows the tree of actors at the deadline of a test", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
   it.live("a deadline of WithActors fails a test with a picture of its tree: children, their states and dialogs, and the actors below them", () =>
@@ -114,7 +114,7 @@ describe("The deadline of WithActors for a test with actors", () => {
     }))
 })
 
-describe("A test with a runtime of its own", () => {
+describe("A test runs with a runtime of its own", () => {
   it.live("a test with a runtime of its own gets this runtime, and a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
@@ -147,7 +147,7 @@ describe("A test with a runtime of its own", () => {
   )
 })
 
-describe("Groups of tests with actors that fail", () => {
+describe("A group of tests with actors fails", () => {
   const vitest = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")))
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 

@@ -135,7 +135,7 @@ const met = ({ tree }: Side, { name }: Sides["asked"]): Effect.Effect<Portal<any
 
 const opens = ({ asked, asking }: Sides) => Effect.all([asking.open, asked.open])
 
-describe("A connection between two computers that neither side uses", () => {
+describe("A connection between two computers is closed when neither side uses it", () => {
   for (const from of ["asking", "asked"] as const) {
     it.effect(`G300: a connection that neither side uses is closed after its bound, and no watch reports a loss: ${from}`, () =>
       Effect.gen(function*() {
@@ -204,7 +204,7 @@ const crossing = Effect.gen(function*() {
   return { sides, portal, release: Effect.andThen(Effect.sync(() => held!.release()), settle) }
 })
 
-describe("Calls and streams that are sent while an idle connection is being closed", () => {
+describe("Calls and streams that are sent while an idle connection is being closed are not lost", () => {
   it.effect("G302: calls, streams and dialogs that are sent while an idle connection is being closed are made again and run once", () =>
     Effect.gen(function*() {
       const { portal, release, sides: { asking } } = yield* crossing
@@ -239,7 +239,7 @@ describe("Calls and streams that are sent while an idle connection is being clos
     }))
 })
 
-describe("A portal to a supervised actor of another tree", () => {
+describe("A portal to a supervised actor of another tree needs no open connection", () => {
   it.effect("G301: a portal to a supervised actor keeps no connection open, and leads to the successor of an actor that died meanwhile", () =>
     Effect.gen(function*() {
       const sides = yield* two()
@@ -266,7 +266,7 @@ describe("A portal to a supervised actor of another tree", () => {
     }))
 })
 
-describe("A watch over a connection that neither side uses", () => {
+describe("A watch over an unused connection learns of the peer's end", () => {
   it.effect("G303: a connection stays open while one side watches for the end of the other side, and the watch learns of the end", () =>
     Effect.gen(function*() {
       const sides = yield* two()
@@ -319,7 +319,7 @@ describe("A watch over a connection that neither side uses", () => {
     }))
 })
 
-describe("A connection whose peer could not be dialled again", () => {
+describe("A connection stays open if its peer could not be dialled again", () => {
   it.effect("G303: an idle connection stays open if a side that has used it could not dial the other side again", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh

@@ -31,7 +31,7 @@ const unreachable = (u: unknown): Unreachable => {
   return u as Unreachable
 }
 
-describe("The connections of an actor to its peers", () => {
+describe("An actor keeps one connection to each of its peers", () => {
   it.effect("two actors that dial each other at the same time, from fifty fibers each, get one connection, in any order of their dials", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {

@@ -18,7 +18,7 @@ const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope
 const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])
 
-describe("A reference to an actor", () => {
+describe("A reference to an actor opens a portal to the actor", () => {
   it.effect("a reference introduces two actors, which talk over a connection of their own", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
@@ -68,7 +68,7 @@ describe("A reference to an actor", () => {
       assert.match(yield* a.run(N.meets({ to: lies as never })), /^EndpointUnknown: dumb@\d+ does not expose poke/)
     })).pipe(inTree))
 
-  it.effect("a reference to the actor itself, to another tree or to an ended actor opens no portal, and the error says why", () =>
+  it.effect("a reference to the asking actor, to an actor of another tree or to an ended actor opens no portal, and the error says why", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(
@@ -94,7 +94,7 @@ describe("A reference to an actor", () => {
     })).pipe(inTree))
 })
 
-describe("A portal that is borrowed from a reference", () => {
+describe("A program borrows a portal from a reference", () => {
   it.effect("a borrowed portal works as long as its Scope is open", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
@@ -163,7 +163,7 @@ describe("A portal that is borrowed from a reference", () => {
   })
 })
 
-describe("A cancel of an actor by a third actor (26.1 row 5)", () => {
+describe("A third actor may cancel an actor (26.1 row 5)", () => {
   it.effect("the opener of a dialog learns which third actor cancelled it, after the finalizers have run, and the owner's nursery continues", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -235,7 +235,7 @@ describe("A cancel of an actor by a third actor (26.1 row 5)", () => {
   })
 })
 
-describe("Calls and streams between two peers", () => {
+describe("Two peers serve each other's calls and streams", () => {
   for (const how of ["call", "stream", "dialog"] as const) {
     it.effect(`an open ${how} fails at once when the peer is lost`, () => {
       const theatre = Puppets.make()

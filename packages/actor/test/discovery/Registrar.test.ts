@@ -48,7 +48,7 @@ const linksOf = ({ chains }: Listed): number =>
     return links
   }, 0)
 
-describe("The registrar of a tree", () => {
+describe("The registrar lists the actors of a tree", () => {
   it("the registrar lists an actor from the moment it is ready until it is gone, with the pid that it has when it is ready", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")
@@ -178,7 +178,7 @@ describe("The registrar of a tree", () => {
   })
 })
 
-describe("The registrar and actors that play one role one after the other", () => {
+describe("The registrar passes a name on between actors that play one role", () => {
   it("G208: the registrar lets only players of one role hold a unique name together", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "counter", true, "role")
@@ -295,7 +295,7 @@ const walk = (
   return before
 }
 
-describe("The registrar under arbitrary reports in any order", () => {
+describe("The registrar stays consistent under arbitrary reports in any order", () => {
   it.prop("G208: a unique name has one holder, or several holders that play one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)

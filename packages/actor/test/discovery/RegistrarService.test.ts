@@ -60,7 +60,7 @@ const reading = (registrar: RegistrarService, name?: string) =>
 const watchers = (registrar: RegistrarService): number =>
   (registrar as unknown as { readonly watchers: ReadonlySet<unknown> }).watchers.size
 
-describe("A watcher of the registry", () => {
+describe("A watcher follows the changes of the registry", () => {
   it.effect("a watcher gets every listed actor, then each change in order", () =>
     Effect.gen(function*() {
       const { registrar } = make()
@@ -128,7 +128,7 @@ describe("A watcher of the registry", () => {
     }))
 })
 
-describe("A stale entry of the registry", () => {
+describe("The registry removes a stale entry only if its actor has ended", () => {
   it.effect("a stale entry is removed if the tree confirms that the actor has ended, together with all actors below it", () =>
     Effect.gen(function*() {
       const { events, registrar } = make()
@@ -160,7 +160,7 @@ const asked = (registrar: RegistrarService, by: string, name: string, payload: u
   })
 }
 
-describe("The reports of parents to the registrar", () => {
+describe("Parents report their children to the registrar", () => {
   const { claim, gone, ready } = contract
   it.effect("only a parent claims names for its children, and reports to the registrar when they are ready and when they are gone", () =>
     Effect.gen(function*() {

@@ -29,7 +29,7 @@ const deep = Effect.gen(function*() {
   return { a, b, c, grow }
 })
 
-describe("The registry of a tree", () => {
+describe("The registry finds, lists and watches the actors of a tree", () => {
   it.effect("the registry finds, queries and lists actors from the root, from children and from deeper actors", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
@@ -146,7 +146,7 @@ describe("The registry of a tree", () => {
     })).pipe(inTree))
 })
 
-describe("The names of the registry", () => {
+describe("The registry frees the name of an actor when the actor has ended", () => {
   it.effect("a name that one actor holds alone is refused to all other actors, and is free after the end of its holder", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
@@ -211,7 +211,7 @@ describe("The names of the registry", () => {
     })).pipe(inTree))
 })
 
-describe("The removal of entries from the registry", () => {
+describe("The registry removes the entries of ended actors", () => {
   it.effect("the registry removes the entry of an actor that is cancelled, or ends with its nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, grow } = yield* deep

@@ -30,7 +30,7 @@ const trees = Effect.gen(function*() {
 
 const found = (tree: Tree) => until(10_000)(tree.run(Registry.wait(Mail, "post", { within: "5 seconds" })))
 
-describe("A role in another tree", () => {
+describe("A portal follows a role in another tree", () => {
   it.effect("G291: a portal to a role of another tree leads to the successor after each restart, and calls during a restart wait for it", () =>
     Effect.gen(function*() {
       const { kill, left } = yield* trees

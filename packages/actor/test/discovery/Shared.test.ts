@@ -48,7 +48,7 @@ const names = (tree: { readonly run: any }): Effect.Effect<ReadonlyArray<string>
 /** Starts an actor in a tree with a name that no other actor of any tree may have. */
 const startOnly = (tree: Tree) => until(10_000)(tree.run(Actor.startScoped("only", { expose: [half], unique: true })))
 
-describe("Trees that share an engine", () => {
+describe("Trees that share an engine find and call each other's actors", () => {
   it.effect("two trees that share an engine list each other's actors, each tree its own actors first", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest

@@ -35,7 +35,7 @@ const watching = (tree: Tree, name: string) =>
     return heard
   })
 
-describe("Trees that an outage separates from their engine or from each other", () => {
+describe("Trees go on when an outage separates them from their engine or from each other", () => {
   it.effect("G263: actors of a tree that is cut off from the engine leave the lists of other trees when its lease expires, and return afterwards", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
@@ -125,7 +125,7 @@ describe("Trees that an outage separates from their engine or from each other", 
     }))
 })
 
-describe("A name that an actor has alone among all trees", () => {
+describe("A name that an actor has alone has one holder among all trees", () => {
   it.effect("G265: a start with a unique name fails when the engine does not answer, and holds no name", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest

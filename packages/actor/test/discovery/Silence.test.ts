@@ -38,7 +38,7 @@ const boundMillis = 10_000
 /** The bound, and a twentieth of it until it is looked at. */
 const noticedMillis = 10_500
 
-describe("A connection that can be cut without notice", () => {
+describe("A connection that can be cut without notice is lost when its peer is silent", () => {
   it.effect(
     "G236: a connection that can be cut without notice stays open as long as its idle peers answer",
     () =>
@@ -91,7 +91,7 @@ describe("A connection that can be cut without notice", () => {
     }))
 })
 
-describe("A connection whose loss is always noticed", () => {
+describe("A connection whose loss is always noticed needs no signs of life", () => {
   it.effect("G236: a peer whose loss is always noticed is never asked for a sign of life, and is not lost while it computes for an hour", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({})
@@ -135,7 +135,7 @@ const watched = () => {
   return { said, peer, after }
 }
 
-describe("The signs of life of a peer", () => {
+describe("A peer that gives signs of life is not lost", () => {
   it.live("G236: a peer is not lost because this process was stopped and could not read its signs of life", () =>
     Effect.gen(function*() {
       const { after, said } = watched()

@@ -53,7 +53,7 @@ const bridge = Effect.gen(function*() {
   }
 })
 
-describe("A tree at two engines", () => {
+describe("A tree publishes its actors and names at two engines", () => {
   it.effect("G292: a tree at two engines sees the trees of each engine, is seen by them, and shows them no tree of the other engine", () =>
     Effect.gen(function*() {
       const { atX, atY, both } = yield* bridge
@@ -114,7 +114,7 @@ describe("A tree at two engines", () => {
     }))
 })
 
-describe("Trees that share no engine", () => {
+describe("Trees that share no engine reach each other only at an address", () => {
   it.effect("G292: a reference to an actor of an unknown tree is refused with a reason, and opens a portal if the trees share an engine", () =>
     Effect.gen(function*() {
       const { atX, atY, both, plant, y } = yield* bridge
@@ -149,7 +149,7 @@ describe("Trees that share no engine", () => {
 /** The same engine, by a driver of its own for each Discovery. */
 const twice = ({ seenBy }: Engine): ReadonlyArray<Pick<Engine, "seenBy">> => [{ seenBy }, { seenBy }]
 
-describe("One engine that a program gives to its tree twice", () => {
+describe("A program that gives one engine to its tree twice is refused or warned", () => {
   it.effect("G293: a program whose two Discoverys have one driver is refused before anything starts", () =>
     Effect.gen(function*() {
       const driver = Layer.succeed(Discovery.DiscoveryDriver, (yield* engine).seenBy("tree"))

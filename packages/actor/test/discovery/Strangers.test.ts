@@ -20,7 +20,7 @@ const atTheDoor = Effect.gen(function*() {
 const refusals = (actor: Actor) =>
   actor.events.flatMap((event) => event._tag === "StrangerRefused" ? [event.reason] : [])
 
-describe("A stranger that dials an actor", () => {
+describe("An actor limits the connections of strangers, and cuts strangers off", () => {
   const wrong: Readonly<Record<string, { readonly bytes: Uint8Array; readonly reason: RegExp }>> = {
     "that says garbage": { bytes: new Uint8Array([5, 0, 0, 0, 193, 1, 2, 3, 4]), reason: /broke the protocol/ },
     "that says nothing in a frame": { bytes: new Uint8Array(4), reason: /FrameEmpty/ },
@@ -158,7 +158,7 @@ describe("A stranger that dials an actor", () => {
     }))
 })
 
-describe("The proofs of a tree with a secret", () => {
+describe("Actors of a tree with a secret prove that they know the secret", () => {
   const pair = ({ add }: Mesh, ours: string | undefined, theirs: string | undefined) => {
     const traits = (secret: string | undefined) => secret === undefined ? {} : { authenticator: proves(secret) }
     return [add("a", traits(ours)), add("b", traits(theirs))] as const

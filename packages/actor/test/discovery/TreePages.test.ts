@@ -81,7 +81,7 @@ const take = (state: TreePages.State, op: Op) =>
     return TreePages.step(before, [...before.pages.flatMap((page) => TreePages.ended(page, there)), ...ups], all)
   }, state)
 
-describe("The pages in which a tree publishes its actors at an engine", () => {
+describe("A tree publishes its actors at an engine in pages", () => {
   it.prop("a published page of a tree holds no more entries than its bound, and each entry is on one page", {
     ops: Ops
   }, ({ ops }) => {
@@ -157,7 +157,7 @@ describe("The pages in which a tree publishes its actors at an engine", () => {
 
 const place = (n: number): Entry => ({ ...entry(n), path: ["far", `${n}`] })
 
-describe("Actors of other trees in a registrar", () => {
+describe("A registrar also lists the actors of other trees", () => {
   const Sources = Schema.Array(Schema.Struct({
     what: Schema.Literals(["Found", "Lost", "Stale", "Gone"]),
     n: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 })),
@@ -165,7 +165,7 @@ describe("Actors of other trees in a registrar", () => {
   }))
 
   it.prop(
-    "an actor of another tree is listed as long as one engine lists it, and no parent of this tree can report on it",
+    "an actor of another tree is listed as long as one engine lists it, and no parent in the registrar's own tree can report on it",
     {
       ops: Sources
     },

@@ -15,7 +15,7 @@ import * as N from "./fixtures/neighbours.ts"
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
   Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] })))
 
-describe("An actor whose layers dial other actors", () => {
+describe("The layers of an actor can dial other actors", () => {
   it.effect("an actor that dials while its layers are built serves its exposed endpoints over that connection once the actor is ready", () =>
     Effect.gen(function*() {
       const { ref } = yield* Tenant
@@ -44,7 +44,7 @@ describe("An actor whose layers dial other actors", () => {
     })).pipe(Effect.provide(Hub.layer), inTree))
 })
 
-describe("An actor that cannot be built", () => {
+describe("The start of an actor fails when the actor cannot be built", () => {
   it.effect("an actor that cannot be built leaves no connection behind", () =>
     Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start(Ruin))
@@ -54,7 +54,7 @@ describe("An actor that cannot be built", () => {
     })).pipe(Effect.provide(Hub.layer), inTree))
 })
 
-describe("A root that does not answer", () => {
+describe("A root that does not answer delays a start only up to a bound", () => {
   it.effect("a root that does not answer delays a start no longer than Timeouts.connect and Timeouts.cancel", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
@@ -75,7 +75,7 @@ describe("A root that does not answer", () => {
   })
 })
 
-describe("An actor whose parent is still starting", () => {
+describe("An actor can be ready before its parent has started", () => {
   it.effect("an actor is listed when it is ready, and a portal from the registry waits until the actor's parent is ready too", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* site.begin
@@ -101,7 +101,7 @@ describe("An actor whose parent is still starting", () => {
     })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] }))))
 })
 
-describe("The runtime's own request for an address", () => {
+describe("The runtime's own request for an address stays out of traces", () => {
   it.effect("the runtime's own request for an address is not recorded in the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({

@@ -45,7 +45,7 @@ const process = (name: string, driver: Driver, notes: Array<string>) => {
 /** What the lease holds: fenced at three quarters, gone at the whole. */
 const ttlMillis = 15_000
 
-describe("An election of one leader among processes", () => {
+describe("An election chooses one leader among processes", () => {
   it.effect("G237: an election returns the value or the error of its work, and gives its name up", () =>
     Effect.gen(function*() {
       const driver = yield* make()

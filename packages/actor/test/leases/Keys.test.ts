@@ -23,7 +23,7 @@ const listed = (keys: Keys.Keys, prefix: string) => {
   return pages
 }
 
-describe("The keys of an engine in memory", () => {
+describe("An engine in memory lists its keys", () => {
   for (const count of [0, 1, 1_999, 2_000, 2_001, 9_000]) {
     it(`${count} keys of an engine are listed in their order, each once, in pages of 1000`, () => {
       const keys = filled(count)

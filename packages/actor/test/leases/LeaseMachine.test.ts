@@ -95,7 +95,7 @@ interface Process {
   leads: number | undefined
 }
 
-describe("The lease of a process at an engine", () => {
+describe("A process holds keys of an engine by its lease", () => {
   for (const [title, inputs, said] of rows) {
     it(title, () => assert.deepStrictEqual(play(inputs).said, said))
   }

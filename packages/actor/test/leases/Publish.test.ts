@@ -64,7 +64,7 @@ const publishing = (driver: Driver, name: string, value: string) =>
     Effect.provide(Effect.scoped(Effect.andThen(Discovery.publish(name, value), Effect.never)), leases(driver))
   )
 
-describe("A name that is published at an engine", () => {
+describe("A published name reaches its followers through an engine", () => {
   it.effect("G240: a published name reaches all its followers, from a snapshot on, and disappears when its Scope closes", () =>
     Effect.gen(function*() {
       const driver = yield* make()

@@ -161,7 +161,7 @@ const run = (seed: number) =>
     assert.deepStrictEqual(theatre.living(), [], `seed ${seed}`)
   })
 
-describe("A pool whose workers die at random", () => {
+describe("A pool goes on while its workers die at random", () => {
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     it.effect(
       `G169: a pool whose workers die at random ends every task, counts it as its caller does, and continues, seed ${seed}`,

@@ -17,7 +17,7 @@ import * as Journal from "../support/Journal.ts"
 import { pass, settle, until } from "../support/Time.ts"
 import { begin, beginAll, crew, now, withCrew } from "./Pools.ts"
 
-describe("Pools beside and inside other pools", () => {
+describe("Pools may run beside and inside other pools", () => {
   it.effect("G147: a worker that owns a pool lets the pool's workers run its tasks, and ends the pool before itself", () =>
     Effect.gen(function*() {
       const names = Effect.scoped(Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("Pools beside and inside other pools", () => {
   })
 })
 
-describe("A burst of tasks in a pool", () => {
+describe("A pool takes a burst of tasks", () => {
   it.effect("G136: a burst of tasks fills the workers and the queue of a pool, and further tasks are refused at once and counted", () =>
     inMemory(withCrew({ size: { min: 0, max: 2 }, concurrency: 2, queue: 3 }, (pool) =>
       Effect.gen(function*() {
@@ -93,7 +93,7 @@ describe("A burst of tasks in a pool", () => {
       }))))
 })
 
-describe("A pool with two hundred thousand keys", () => {
+describe("A pool remembers a limited number of keys", () => {
   it("G139: two hundred thousand keys of a pool use no more memory than the ten thousand keys that the pool remembers", () => {
     const table = Table.make({
       min: 1,
@@ -120,7 +120,7 @@ describe("A pool with two hundred thousand keys", () => {
   })
 })
 
-describe("The end of a pool with tasks in every state", () => {
+describe("A pool ends with tasks in every state", () => {
   const everyState = (pool: Effect.Success<ReturnType<typeof makeCrew>>) =>
     Effect.gen(function*() {
       const tasks: Array<Fiber.Fiber<Exit.Exit<unknown, unknown>>> = []
@@ -179,7 +179,7 @@ describe("The end of a pool with tasks in every state", () => {
     }).pipe(inMemory))
 })
 
-describe("A pool for code without Effect", () => {
+describe("A pool serves code without Effect", () => {
   /** A signal that counts its listeners. */
   const signal = () => {
     const abort = new AbortController()

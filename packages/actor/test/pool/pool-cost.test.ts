@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Table from "@furrow/actor/internal/pool/Table"
 import * as Waiting from "@furrow/actor/internal/pool/Waiting"
 
-describe("A pool with a hundred thousand waiting tasks", () => {
+describe("A pool holds a hundred thousand waiting tasks", () => {
   const many = 100_000
 
   const options: Table.Options = {

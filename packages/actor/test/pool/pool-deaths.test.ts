@@ -29,7 +29,7 @@ const withPuppets = <A, E>(
   )
 }
 
-describe("A worker of a pool that dies", () => {
+describe("A pool replaces a worker that dies", () => {
   it.effect("G144: a worker that dies fails only its own tasks, with ActorLost, and is replaced", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
@@ -170,7 +170,7 @@ describe("A worker of a pool that dies", () => {
         assert.isTrue(Exit.isSuccess(second))
       })))
 
-  it.effect("G146: the task of a worker that dies is repeated if its endpoint is idempotent, up to `retries` times", () =>
+  it.effect("G146: the task of a worker that dies is repeated if its endpoint is idempotent, as often as the option `retries` allows", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -228,7 +228,7 @@ describe("A worker of a pool that dies", () => {
   })
 })
 
-describe("A worker of a pool that is ending", () => {
+describe("A worker of a pool gets no task while the worker ends", () => {
   it.effect("G145: a worker gets no more tasks once its owner ends it, though its connection is open", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -250,7 +250,7 @@ describe("A worker of a pool that is ending", () => {
     }).pipe(inMemory))
 })
 
-describe("A worker of a pool that fails to start", () => {
+describe("A pool tries a failed start of a worker again", () => {
   const withFragile = <A, E>(
     size: Pool.Size,
     program: (pool: Pool.Pool<typeof fragile | typeof work>) => Effect.Effect<A, E, Scope.Scope | Actor.ActorRuntime>
@@ -311,7 +311,7 @@ describe("A worker of a pool that fails to start", () => {
       })))
 })
 
-describe("A pool whose Scope closes", () => {
+describe("A pool ends its workers when its Scope closes", () => {
   it.effect("G141: a pool whose Scope closes during the start of a worker ends that start and leaves no worker", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

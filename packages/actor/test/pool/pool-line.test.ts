@@ -19,7 +19,7 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
   return names
 }
 
-describe("A Line, which is the queue of waiting tasks in a pool", () => {
+describe("A Line is the queue of waiting tasks in a pool", () => {
   it.effect.prop(
     "a Line of tasks has the same members as an array after the same operations, in both directions",
     {

@@ -62,7 +62,7 @@ describe("Options of a pool", () => {
     }).pipe(inMemory))
 })
 
-describe("Options of a pool's task", () => {
+describe("A pool checks the options of each task", () => {
   it.effect("G166: a task with an option without sense is refused before it asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -122,7 +122,7 @@ describe("Options of a pool's task", () => {
       }))))
 })
 
-describe("A task of a pool whose body returns no Effect", () => {
+describe("A task of a pool dies when its body returns no Effect", () => {
   it.effect("G167: a task whose body returns no Effect dies with a defect that names this fault, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe("A task of a pool whose body returns no Effect", () => {
       }))))
 })
 
-describe("A failure in an ordered Pool.map", () => {
+describe("A failure in an ordered Pool.map ends the other tasks of the Pool.map", () => {
   it.effect("a failure in an ordered Pool.map also ends the tasks of earlier items, and is returned after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

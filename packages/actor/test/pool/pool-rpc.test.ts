@@ -24,7 +24,7 @@ const heldBy = (scope: Scope.Scope): number => {
   return state.finalizers?.size ?? (state.finalizer === undefined ? 0 : 1)
 }
 
-describe("A client of an RpcGroup over a pool", () => {
+describe("A client of an RpcGroup sends its requests to a pool", () => {
   it.effect("G168: an RpcGroup client of a pool has one session at a worker, even if its first requests come at once", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ concurrency: 8 })

@@ -19,7 +19,7 @@ class Halves extends Pool.Service<Halves>()("Halves", { expose: [half, ticks], s
 class Counters extends Pool.Service<Counters>()("Counters", { of: Counter, size: 2 }) {}
 class Doublers extends Pool.Service<Doublers>()("Doublers", { of: Doubler, size: 1 }) {}
 
-describe("A pool as a Service", () => {
+describe("A pool may have the form of a Service", () => {
   it.effect("G147: the Layer of a pool provides the pool, and ends it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
@@ -118,7 +118,7 @@ describe("A pool as a Service", () => {
   })
 })
 
-describe("A pool for code without Effect", () => {
+describe("A promise pool serves code without Effect", () => {
   it.effect("G148: a promise pool resolves with the answers, and rejects with the error itself", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -176,7 +176,7 @@ describe("A pool for code without Effect", () => {
     }).pipe(inMemory))
 })
 
-describe("The statistics of a pool", () => {
+describe("A pool shows its state in statistics", () => {
   it.effect("the statistics of a pool are plain data, and are metrics of Effect while the pool is open", () =>
     Effect.gen(function*() {
       const snapshot = Effect.map(

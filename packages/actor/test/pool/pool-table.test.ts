@@ -142,7 +142,7 @@ const open = (options: Partial<Table.Options> = {}): Model => {
   return model
 }
 
-describe("The machine of a pool", () => {
+describe("The machine of a pool starts workers and gives them tasks", () => {
   it("a pool is open when its first workers are ready, and not earlier", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
@@ -370,7 +370,7 @@ describe("The machine of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G165: a pool counts the workers that died since a task last ended, even if successors start before further tasks have ended", () => {
+  it("G165: a pool counts the workers that died since a task last ended, even if new workers start before further tasks have ended", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -397,7 +397,7 @@ describe("The machine of a pool", () => {
     assert.include(model.said().join(), "start ")
   })
 
-  it("G165: a pool fails no task that another worker can run, and its waits grow no further than `attempts` allows", () => {
+  it("G165: a pool fails no task that another worker can run, and its waits grow no further than its option `attempts` allows", () => {
     const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
     const long = model.submit()
     for (let n = 0; n < 20; n++) model.submit()
@@ -655,7 +655,7 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
   ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
 ]
 
-describe("The machine of a pool under random events", () => {
+describe("The machine of a pool keeps its rules under random events", () => {
   for (const [what, options] of variants) {
     it.prop(`G135: the machine of a pool keeps its rules under random events, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)

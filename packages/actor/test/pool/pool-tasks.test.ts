@@ -11,7 +11,7 @@ import * as Journal from "../support/Journal.ts"
 import { pass, settle, within } from "../support/Time.ts"
 import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
-describe("A task of a pool", () => {
+describe("A pool runs tasks on its workers", () => {
   it.effect("G135: a task of a pool runs on a free worker, and waits its turn if no worker is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
@@ -108,7 +108,7 @@ describe("A task of a pool", () => {
         assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
       }))))
 
-  it.effect("G138: an interrupted caller interrupts its task, and waits for the task's finalizers no longer than `letGo`", () =>
+  it.effect("G138: an interrupted caller interrupts its task, and waits for the task's finalizers no longer than the option `letGo` says", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
@@ -152,7 +152,7 @@ describe("A task of a pool", () => {
       }))))
 })
 
-describe("The workers of a pool", () => {
+describe("A pool starts, replaces and ends its workers", () => {
   it.effect("G140: the number of workers of a pool grows with the waiting tasks, and shrinks after a long idle time", () =>
     inMemory(withCrew({ size: { min: 1, max: 3, idle: "10 seconds" } }, (pool) =>
       Effect.gen(function*() {
@@ -214,7 +214,7 @@ describe("The workers of a pool", () => {
         assert.deepStrictEqual(yield* ready(pool), ["crew-2"])
       }))))
 
-  it.effect("a worker of a pool runs as many tasks at the same time as `concurrency` allows", () =>
+  it.effect("a worker of a pool runs as many tasks at the same time as the option `concurrency` allows", () =>
     inMemory(withCrew({ size: 2, concurrency: 3 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(7, pool.run(work({ millis: 100 })))
@@ -226,7 +226,7 @@ describe("The workers of a pool", () => {
       }))))
 })
 
-describe("Streams and dialogs as tasks of a pool", () => {
+describe("Streams and dialogs run as tasks of a pool", () => {
   it.effect("streams and dialogs of a pool occupy their worker until they are closed", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -314,7 +314,7 @@ describe("The items of Pool.map", () => {
       }))))
 })
 
-describe("The end of a pool", () => {
+describe("A pool ends its workers when it closes or is drained", () => {
   it.effect("G141: a pool whose Scope closes ends its workers in order, and fails the waiting tasks", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh

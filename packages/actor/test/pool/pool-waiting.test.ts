@@ -19,7 +19,7 @@ const placeOf = (waiting: Waiting.Waiting, key: string): unknown => {
   return place
 }
 
-describe("Keys of a pool for which no task waits or runs", () => {
+describe("A pool remembers keys for which no task waits or runs", () => {
   it("keys of a pool without a task stay with their worker up to a limit, and the least recently used key is forgotten first", () => {
     const waiting = Waiting.make()
     const at = holder()

@@ -20,7 +20,7 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-describe("The first value of a dialog", () => {
+describe("A dialog begins with a first value of its callee", () => {
   it.effect("G40: Portal.open waits for the first value of the dialog, and passes this value to the body", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -70,7 +70,7 @@ describe("The first value of a dialog", () => {
     })))
 })
 
-describe("The end of a dialog's body", () => {
+describe("A dialog ends after its body has ended", () => {
   it.effect("G41: a body that returns waits for the callee of its dialog, and fails with the callee's failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -93,7 +93,7 @@ describe("The end of a dialog's body", () => {
       )
     })))
 
-  it.effect("G43: the result of a dialog can be read repeatedly, in its body and afterwards, and `outcome` never waits", () =>
+  it.effect("G43: the result of a dialog can be read repeatedly, in its body and afterwards, and a read of its `outcome` never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const dialog = yield* bob.open(
@@ -166,7 +166,7 @@ describe("The end of a dialog's body", () => {
     })))
 })
 
-describe("Several dialogs of one portal", () => {
+describe("One portal carries several dialogs", () => {
   it.effect("G44: any number of dialogs on one portal, nested or in parallel, each get their own answer", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const answers = yield* Effect.forEach(
@@ -184,7 +184,7 @@ describe("Several dialogs of one portal", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and the error of `open` names the caller's actor as its author", () =>
+  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and the error of Portal.open names the caller's actor as its author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -215,7 +215,7 @@ describe("Several dialogs of one portal", () => {
       assert.strictEqual(error.by.name, "root")
     })))
 
-  it.effect("G47: a dialog that `openScoped` opens lives as long as its Scope, and a far failure fails its next use but interrupts no fiber", () =>
+  it.effect("G47: a dialog that Portal.openScoped opens lives as long as its Scope, and a far failure fails its next use but interrupts no fiber", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* Effect.scoped(Effect.gen(function*() {
@@ -234,8 +234,8 @@ describe("Several dialogs of one portal", () => {
     })))
 })
 
-describe("A dialog that plays ping-pong", () => {
-  it.effect("a ping-pong dialog runs with `receive` or a Stream at either side, ten times each", () =>
+describe("Two actors play ping-pong in a dialog", () => {
+  it.effect("a ping-pong dialog runs with the Effect `receive` or a Stream at either side, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {
         for (const ours of ["receive", "stream"] as const) {

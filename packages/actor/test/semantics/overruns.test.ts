@@ -20,7 +20,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-describe("A slow reader of a dialog", () => {
+describe("A slow reader of a dialog slows its writer down", () => {
   it.effect("G31: a slow reader slows its writer down, nothing is lost, and nothing fails", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -111,7 +111,7 @@ describe("A slow reader of a dialog", () => {
 })
 
 describe("The policy `overflow: error`", () => {
-  it.effect("G34: a slow opener with `overflow: error` fails with StreamOverrun in its own name, and the callee is cancelled", () =>
+  it.effect("G34: a slow opener with the policy `error` of overflow fails with StreamOverrun in its own name, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let interrupted = false
@@ -126,7 +126,7 @@ describe("The policy `overflow: error`", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("a slow callee with `overflow: error` dies of StreamOverrun, and its opener gets this error boxed", () =>
+  it.effect("a slow callee with the policy `error` of overflow dies of StreamOverrun, and its opener gets this error boxed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         slow({ every: 1000, window: 4, overflow: "error" }),
@@ -136,7 +136,7 @@ describe("The policy `overflow: error`", () => {
       assert.deepStrictEqual([error.type, error.origin.name], ["StreamOverrun", "bob"])
     })))
 
-  it.effect("a reader with `overflow: error` that keeps up does not fail", () =>
+  it.effect("a reader with the policy `error` of overflow that keeps up does not fail", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -147,7 +147,7 @@ describe("The policy `overflow: error`", () => {
     })))
 })
 
-describe("The `drop` policies of overflow", () => {
+describe("The policies drop-oldest and drop-newest drop items for a slow reader", () => {
   it.effect("G34: the policy drop-oldest keeps the newest items in the callee, and drop-newest keeps the oldest items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const run = (overflow: "drop-oldest" | "drop-newest") =>

@@ -20,7 +20,7 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-describe("The payloads of a dialog", () => {
+describe("A dialog checks its payloads against the contract", () => {
   it.effect("G36: values of Effect's types and of own types arrive unchanged as first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({
@@ -86,7 +86,7 @@ describe("The payloads of a dialog", () => {
       )
     })))
 
-  it.effect("openTest opens a dialog with both ends in this process, through the same codecs", () =>
+  it.effect("the function openTest opens a dialog with both ends in this process, through the same codecs as between two actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const dialog = yield* Actor.openTest(echo())
       assert.strictEqual(dialog.first, 11)

@@ -73,7 +73,7 @@ const now = (stream: Talk) =>
 
 const none = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
-describe("A payload that does not match", () => {
+describe("A receiver decides about each payload that does not match", () => {
   it.effect("G129: a payload that does not match fails its reader alone by default, and the items of its chunk arrive in order", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, each, { receiver: PayloadReceiver.fail })
@@ -176,7 +176,7 @@ describe("A payload that does not match", () => {
 })
 
 describe("A receiver of payloads", () => {
-  it.effect("G130: a receiver is in force until its Scope closes, and the innermost receiver decides, also with `fail`", () =>
+  it.effect("G130: a receiver is in force until its Scope closes, and the innermost receiver decides, also if its decision is `fail`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, (stream) =>
         Effect.gen(function*() {
@@ -413,7 +413,7 @@ describe("the decisions of receivers", () => {
       }
     })))
 
-  it.effect("G133: an answer of a receiver that cannot be sent fails its reader with the error of `send`", () =>
+  it.effect("G133: an answer of a receiver that cannot be sent fails its reader with the error of the function `send`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.answer(7 as unknown as string)
       const { items } = yield* uttered(bob, (stream) =>

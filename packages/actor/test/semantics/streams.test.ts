@@ -26,7 +26,7 @@ const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-describe("The stream of a dialog", () => {
+describe("A dialog carries a stream of messages in each direction", () => {
   it.effect("a dialog lets one fiber send while another receives, on both sides at the same time", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(echo(), ({ stream }) =>
@@ -81,7 +81,7 @@ describe("The stream of a dialog", () => {
       assert.strictEqual(result, 1)
     })))
 
-  it.effect("G49: receive fails with Cause.Done at every call after the end of the stream, and toStream just ends", () =>
+  it.effect("G49: the Effect `receive` of a stream fails with Cause.Done at every run after the end, and the Stream `toStream` just ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 2, linger: 1000 }),
@@ -96,7 +96,7 @@ describe("The stream of a dialog", () => {
       )
     })))
 
-  it.effect("G48: close returns the unread items and ends this side's half, may be repeated, and the callee continues", () =>
+  it.effect("G48: the Effect `close` returns the unread items and ends this side's half of a stream, may be repeated, and the callee continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         tell({ count: 5, linger: 1000 }),
@@ -174,7 +174,7 @@ describe("The stream of a dialog", () => {
       assert.deepStrictEqual(seen, numbers(1, 10))
     })))
 
-  it.effect("receiveNow returns none, a message or the end, and never waits", () =>
+  it.effect("the Effect `receiveNow` returns none, a message or the end of a stream, and never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         peek(),
@@ -217,7 +217,7 @@ describe("The stream of a dialog", () => {
     })))
 })
 
-describe("Several readers of one stream", () => {
+describe("One stream may have several readers", () => {
   it.effect("G50: every subscriber gets every message in order from its first subscribe on, and receive is one of the readers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(tell({ count: 1000 }), ({ stream }) =>
@@ -283,7 +283,7 @@ describe("Several readers of one stream", () => {
       assert.isTrue(Cause.isDone(seen[2]))
     })))
 
-  it.effect("a reader with `wait` slows its stream down to its own speed, and no reader loses an item", () =>
+  it.effect("a reader with the policy `wait` slows its stream down to its own speed, and no reader loses an item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 50 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -467,7 +467,7 @@ describe("Several readers of one stream", () => {
       assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
     })))
 
-  it.effect("G50: receiveNow returns arrived messages even if a subscriber has stopped reading", () =>
+  it.effect("G50: the Effect `receiveNow` returns arrived messages even if a subscriber has stopped reading", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(echo(), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {

@@ -33,7 +33,7 @@ const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.
   cancelAcknowledged
 })
 
-describe("Cancels of a dialog by its opener (table 26.1)", () => {
+describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
   it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and is visible in result, outcome and state", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
@@ -178,7 +178,7 @@ describe("Cancels of a dialog by its opener (table 26.1)", () => {
     })))
 })
 
-describe("Cancels of whole actors (table 26.1)", () => {
+describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
   it.effect("G15, 26.1 row 3: a cancel of the callee's whole actor by the opener's actor fails the dialog with this actor as the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
@@ -297,8 +297,8 @@ describe("Cancels of whole actors (table 26.1)", () => {
   })
 })
 
-describe("Failures of dialogs (table 26.1)", () => {
-  it.effect("26.1 row 8: a callee that fails before its first value fails open, and the body never runs", () =>
+describe("A dialog fails at its caller or its callee (table 26.1)", () => {
+  it.effect("26.1 row 8: a callee that fails before its first value fails Portal.open, and the body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let body = 0
       const run = (how: "typed" | "defect") =>
@@ -311,7 +311,7 @@ describe("Failures of dialogs (table 26.1)", () => {
       assert.strictEqual(body, 0)
     })))
 
-  it.effect("G42, 26.1 row 8: a callee that fails after its first value interrupts the body, and open and every use fail with its error", () =>
+  it.effect("G42, 26.1 row 8: a callee that fails after its first value interrupts the body, and Portal.open and every use fail with its error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const how of ["typed", "defect"] as const) {
         let dialog: any
@@ -363,7 +363,7 @@ describe("Failures of dialogs (table 26.1)", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("G41, 26.1 row 10: a failing body fails open with its own error, and the callee is cancelled", () =>
+  it.effect("G41, 26.1 row 10: a failing body fails Portal.open with its own error, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let dialog: any
@@ -578,7 +578,7 @@ describe("Table 26.1, several dialogs", () => {
     })))
 })
 
-describe("A lost connection (table 26.1)", () => {
+describe("A lost connection fails its dialogs (table 26.1)", () => {
   it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether the peer was sending or not", () => {
     const theatre = Puppets.make()
     return drained(

@@ -1,6 +1,6 @@
 /**
- * Attacks on a tree over TLS: by strangers without a right certificate, by impostors at a dialled address, and by a
- * relay with a right certificate.
+ * Attacks a tree over TLS: by strangers without a right certificate, by impostors at a dialled address, and by a relay
+ * with a right certificate.
  */
 import type * as Net from "node:net"
 import * as Tls from "node:tls"

@@ -1,5 +1,5 @@
 /**
- * Attacks on a tree with a runtime folder that is not safe for sockets. A tree either refuses an unsafe runtime folder,
+ * Attacks a tree with a runtime folder that is not safe for sockets. A tree either refuses an unsafe runtime folder,
  * with a message that says what to do, or makes the folder safe. Each attack that uses an unsafe runtime folder starts
  * a small tree for itself.
  */

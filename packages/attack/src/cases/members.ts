@@ -1,4 +1,4 @@
-/** Attacks by a malicious member, which knows the secret of the tree and so gets a connection. */
+/** Attacks a tree by a malicious member, which knows the secret of the tree and so gets a connection. */
 import * as Failure from "@furrow/protocol/Failure"
 import * as Message from "@furrow/protocol/Message"
 import { pause, until } from "../processes.ts"

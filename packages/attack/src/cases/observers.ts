@@ -1,7 +1,7 @@
 /**
- * Attacks on the door through which observers look into an actor. A knock opens the door of an actor, and only a
- * process that has read the key beside the door gets in. An observer may ask an actor only for the data that the actor
- * shows to observers.
+ * Attacks the door through which observers look into an actor. A knock opens the door of an actor, and only a process
+ * that has read the key beside the door gets in. An observer may ask an actor only for the data that the actor shows to
+ * observers.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"

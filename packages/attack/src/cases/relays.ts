@@ -1,6 +1,6 @@
 /**
- * Attacks by a process that listens at the socket path of an actor in the actor's place. The attacking process runs as
- * the tree's user, so it can rename the files of the tree's sockets.
+ * Attacks a tree by a process that listens at the socket path of an actor in the actor's place. The attacking process
+ * runs as the tree's user, so it can rename the files of the tree's sockets.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"

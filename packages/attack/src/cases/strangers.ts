@@ -1,4 +1,4 @@
-/** Attacks by a process that can dial the actors of a tree, but does not know the tree's secret. */
+/** Attacks a tree by a process that can dial the tree's actors, but does not know the tree's secret. */
 import type { Message } from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"

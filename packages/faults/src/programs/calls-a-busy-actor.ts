@@ -1,5 +1,5 @@
 /**
- * A root that makes 1,500 calls with 1 MB each while the called actor computes, and prints the root's memory meanwhile.
+ * A root makes 1,500 calls with 1 MB each while the called actor computes, and prints the root's memory meanwhile.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

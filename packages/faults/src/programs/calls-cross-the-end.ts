@@ -1,5 +1,5 @@
 /**
- * Many fibers that call an actor in a loop while the actor ends by itself, because the main Effect of the actor has
+ * Many fibers call an actor in a loop while the actor ends by itself, because the main Effect of the actor has
  * returned.
  */
 import { Actor } from "@furrow/actor"

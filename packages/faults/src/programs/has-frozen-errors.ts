@@ -1,4 +1,4 @@
-/** A root whose built-in error classes are frozen, as in hardened programs, and that loses an actor. */
+/** A root whose built-in error classes are frozen, as in hardened programs, loses an actor. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** Twelve runtimes in one process at the same time, one of them with an actor. */
+/** Makes twelve runtimes in one process at the same time, one of them with an actor. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** A union whose members no literal distinguishes, and a schema for which no codec exists. */
+/** Sends a union whose members no literal distinguishes, and tries a schema for which no codec exists. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** An actor that becomes ready when the file `go` exists, and whose start has a bound. */
+/** An actor becomes ready when the file `go` exists, and the start of the actor has a bound. */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** Invalid values of the option `memoryLimit`, and a valid limit that an actor reaches. */
+/** Tries invalid values of the option `memoryLimit`, and a valid limit that an actor reaches. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

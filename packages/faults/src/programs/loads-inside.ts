@@ -1,6 +1,5 @@
 /**
- * A program that registers a module loader for its own kind of file while it runs, and lets an actor import such a
- * file.
+ * A program registers a module loader for its own kind of file while it runs, and lets an actor import such a file.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,4 @@
-/** Two actors that log JSON lines of 100 KB, each line in pieces, as structured loggers write to a pipe. */
+/** Two actors log JSON lines of 100 KB, each line in pieces, as structured loggers write to a pipe. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * A reader with a narrower schema than the stream's, and a batch with one item that does not match the reader's schema.
+ * A reader has a narrower schema than its stream, and one item of a batch does not match the reader's schema.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

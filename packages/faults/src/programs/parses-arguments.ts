@@ -1,4 +1,4 @@
-/** A command line tool in one file, which parses its arguments at the top of the module and runs a job in an actor. */
+/** A command line tool in one file parses its arguments at the top of the module, and runs a job in an actor. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** An RpcGroup whose middleware refuses every caller, served unchanged by Effect's own server and in an actor. */
+/** A middleware refuses every caller of an RpcGroup, which Effect's own server and an actor serve unchanged. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

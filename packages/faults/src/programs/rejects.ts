@@ -1,4 +1,4 @@
-/** A program that ignores a rejected promise in its actor, under a flag of Node that permits unhandled rejections. */
+/** A program ignores a rejected promise in its actor, under a flag of Node that permits unhandled rejections. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,5 +1,5 @@
 /**
- * A root that is blocked while an actor and its child are killed, and the child's pid is given to a process of another
+ * A root is blocked while an actor and its child are killed, and the child's pid is given to a process of another
  * owner. The program of this case runs below a shell that reaps dead processes, in a separate namespace of pids.
  */
 import { Actor } from "@furrow/actor"

@@ -1,4 +1,4 @@
-/** An actor that saves its state at its end, and a root with a finalizer of its own. */
+/** An actor saves its state at its end, and the root has a finalizer of its own. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** A program that reports the result of a check through process.exitCode, although its main Effect succeeds. */
+/** A program reports the result of a check through process.exitCode, although its main Effect succeeds. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** An actor that prints a progress bar without a newline, and that goes on when the file `go` exists. */
+/** An actor prints a progress bar without a newline, and goes on when the file `go` exists. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

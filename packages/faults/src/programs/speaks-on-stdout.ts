@@ -1,5 +1,5 @@
 /**
- * A program that writes the messages of a protocol to its stdout, while a library in its actor prints with console.log.
+ * A program writes the messages of a protocol to its stdout, while a library in its actor prints with console.log.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"

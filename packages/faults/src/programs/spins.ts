@@ -1,4 +1,4 @@
-/** An actor that computes without a pause, in a tree whose root changes its user or is killed. */
+/** An actor computes without a pause, in a tree whose root changes its user or is killed. */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Console from "effect/Console"

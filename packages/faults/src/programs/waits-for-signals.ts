@@ -1,5 +1,5 @@
 /**
- * A Service Web that saves data into a Service Store at Web's end, and a Store that writes to a file at Store's end.
+ * The Service Web saves data into the Service Store at Web's end, and Store writes to a file at Store's end.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,4 @@
-/** An actor with another working directory than the root's, which gets relative paths of files from the root. */
+/** An actor with another working directory than the root's gets relative paths of files from the root. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

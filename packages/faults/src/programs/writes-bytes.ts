@@ -1,4 +1,4 @@
-/** An actor that writes bytes which are not UTF-8, without a newline. */
+/** An actor writes bytes that are not UTF-8, without a newline. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -36,7 +36,7 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
 
 /**
  * Makes a connection of a socket that Node has made in the current turn of the event loop. No other code may use a
- * socket after `adopt` has made a connection of it.
+ * socket after the function `adopt` has made a connection of the socket.
  */
 export const adopt = (made: Net.Socket): Connection => {
   const reader = SocketConnection.makeReader()

@@ -8,8 +8,8 @@ import { collectWhenQuiet } from "./collect.ts"
 /**
  * Rehearses the first call in pieces, one piece in each round of the event loop, so that a call waits for one piece at
  * most. The actor writes the compile cache after the rehearsal, because the first call is more urgent. The compile
- * cache holds the compiled code of each module's file. The function that `afterReady` returns stops the work after the
- * word `Ready`.
+ * cache holds the compiled code of each module's file. The function `afterReady` returns a function that stops the work
+ * which the actor does after its word `Ready`.
  */
 export const afterReady = (rehearsal: Iterator<void>): () => void => {
   let stop = () => {}

@@ -1,4 +1,4 @@
-/** The command line and the environment of a child actor's process. */
+/** Makes the command line and the environment for the process of a child actor. */
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 
@@ -7,8 +7,8 @@ const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
 /**
- * Flags of Node whose next argument is code. The code behind a flag such as `--eval` may itself look like a flag of
- * Node.
+ * The flags of Node that take the next argument on the command line as code. The code behind a flag such as `--eval`
+ * may itself look like a flag of Node.
  */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 

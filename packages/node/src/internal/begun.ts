@@ -1,6 +1,6 @@
 /**
- * The process of an actor that was begun and not yet reaped. A begun process is a child of this process or of the
- * starter (starterProcess.ts).
+ * The process of an actor in the time from the process's beginning until the process is reaped. A begun process is a
+ * child of this process or of the starter (starterProcess.ts).
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Net from "node:net"
@@ -10,10 +10,7 @@ import { type Answer, killLeftIn, send } from "./signals.ts"
 /** A callback that receives the exit of a begun process, as the kernel reports it to the parent process. */
 export type Exited = (code: number | null, signal: NodeJS.Signals | null) => void
 
-/**
- * The process of an actor that was begun and not yet reaped, with functions that signal the process and wait for its
- * exit.
- */
+/** A begun process of an actor, with functions that signal the process and wait for the process's exit. */
 export interface Begun {
   readonly pid: number
   readonly stdout: Readable | null
@@ -37,7 +34,10 @@ export interface Begun {
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Answer
   /** Kills the processes that are left in the process group of a begun process that has ended. */
   readonly killLeft: () => Answer
-  /** Makes the begun process keep the current process running with `ref`, and no longer with `unref`. */
+  /**
+   * Makes the begun process keep the current process running with the argument `ref`, and no longer with the argument
+   * `unref`.
+   */
   readonly hold: (how: "ref" | "unref") => void
   /** The reason why a begun process ended, or undefined where the process's exit says the reason. */
   readonly reason: () => string | undefined

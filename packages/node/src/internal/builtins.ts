@@ -1,6 +1,6 @@
 /**
  * Modules of Node that an actor loads at their first use. Most actors neither start a process nor dial a peer, and
- * loading modules for both takes a third of an empty process's start.
+ * loading the modules for starting and dialling takes a third of an empty process's start.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Crypto from "node:crypto"

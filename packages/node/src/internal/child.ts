@@ -36,7 +36,7 @@ const errorUnguardedMain =
   "this program and its actors are one file, and every actor runs that file from its first line, so " +
   `its main program must not run there: ${remedy}`
 
-/** True after the main program has called `isRoot`, or has been passed to `runMain`. */
+/** True after the main program has called the function `isRoot`, or has been passed to the function `runMain`. */
 let isGuarded = false
 
 /** True in a process that is not an actor below a root, so that its main program may run. */

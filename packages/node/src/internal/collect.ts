@@ -9,7 +9,10 @@
 import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"
 
-/** Milliseconds within which a quiet actor takes less than `quietCpuMicros` of processor time. */
+/**
+ * Milliseconds within which a quiet actor uses fewer microseconds of processor time than the constant `quietCpuMicros`
+ * says.
+ */
 const quietMillis = 250
 const quietCpuMicros = 5_000
 /**

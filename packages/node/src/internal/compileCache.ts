@@ -22,7 +22,7 @@ const folder = (): string => Path.join(Os.tmpdir(), "node-compile-cache")
 /** The argument of an actor that says that the runtime, and not the program, asked for the compile cache. */
 const asked = "compile-cache"
 
-/** The index of the argument `compile-cache` among the runtime's arguments. */
+/** The index of the argument `compile-cache` among the arguments that the runtime gives to an actor's process. */
 const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]

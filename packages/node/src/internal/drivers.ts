@@ -6,11 +6,11 @@
  *   close(folder)             forget(child)
  *
  * The root chooses a transport without making a folder or a socket. The first actor of a tree that listens makes the
- * tree's folder, and removes folders of dead trees whose sockets do not answer. A parent removes the socket files of
- * its dead child by `forget`, and a root removes the socket files of its tree by `close`. After a SIGKILL of the root
- * the warden removes the files of the tree (`Guard.folder`). A tree under the guard `thread` or `none` has no warden,
- * and neither has a tree without an actor. In a tree without a warden, a killed root's folder stays until the next tree
- * of this user listens.
+ * tree's folder, and removes folders of dead trees whose sockets do not answer. By functions of the driver, a parent
+ * removes the socket files of its dead child (`forget`), and a root removes the socket files of its tree (`close`).
+ * After a SIGKILL of the root the warden removes the files of the tree (`Guard.folder`). A tree under the guard
+ * `thread` or `none` has no warden, and neither has a tree without an actor. In a tree without a warden, a killed
+ * root's folder stays until the next tree of this user listens.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
@@ -98,8 +98,8 @@ const cleaner = (tree: string) => {
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // A driver's `listen` and `dial` wait for no peer. An interruption of `listen` or `dial` would leave a socket without
-  // an owner, so both functions are uninterruptible.
+  // The functions `listen` and `dial` of a driver wait for no peer. An interruption of `listen` or `dial` would leave a
+  // socket without an owner, so both functions are uninterruptible.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))

@@ -3,7 +3,7 @@
  * goes on after the tree was printed. The code that prints a root's tree is loaded at the first SIGQUIT or SIGUSR2.
  *
  * A listener of the program for SIGQUIT or SIGUSR2 replaces the root's own listener, whenever the program adds it. In a
- * tree with `observe: "off"` the signals SIGQUIT and SIGUSR2 keep the effect that they have without Furrow.
+ * tree with the option `observe: "off"` the signals SIGQUIT and SIGUSR2 keep the effect that they have without Furrow.
  */
 import * as Effect from "effect/Effect"
 import { isOffered } from "./hatch.ts"

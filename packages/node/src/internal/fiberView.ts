@@ -57,7 +57,8 @@ const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
 /**
- * True for a semaphore on which a fiber waits: the semaphore's set of waiters contains another of the captured values.
+ * True for a semaphore on which a fiber waits: the semaphore's set of waiters contains another value that the fiber's
+ * wait has captured.
  */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&

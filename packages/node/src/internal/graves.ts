@@ -133,7 +133,10 @@ export const bury = (
 
 const recordName = /^([1-9]\d{0,9})\.record$/
 
-/** True for the record of an actor whose process has ended, even when another process has its pid by now. */
+/**
+ * True for the record of an actor whose process has ended, even when another process has the ended process's pid by
+ * now.
+ */
 const isOver = ({ pid, started }: Record): boolean =>
   RuntimeFolder.isDead(pid) || started !== "-" && startOf(pid) !== started
 

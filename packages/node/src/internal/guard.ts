@@ -3,14 +3,14 @@
  * not even after a SIGKILL of the root.
  *
  * The guard `warden` is the default on Linux. Under the guard `warden` every actor is started by
- * `setpriv --pdeathsig KILL`, so that the kernel kills the actor when its parent dies. The death signal of `setpriv`
- * kills even an actor that is busy, blocked or stopped, and the actors below it. A process that an actor started by
- * itself belongs to the process group of the actor.
+ * `setpriv --pdeathsig KILL`, so that the kernel kills the actor when its parent dies. The death signal that the
+ * program `setpriv` requests kills even an actor that is busy, blocked or stopped, and the actors below it. A process
+ * that an actor started by itself belongs to the process group of the actor.
  *
- * The guard `thread` is the default where `warden` cannot work. Under the guard `thread` a thread in every actor
- * watches a pipe from the parent, and kills the actor's process group when the pipe ends. The guard thread works while
- * the main thread of its actor is busy or blocked, but not while the process is stopped. A guard thread costs its actor
- * memory and time at the start (docs/lifetimes.md).
+ * The guard `thread` is the default where the guard `warden` cannot work. Under the guard `thread` a thread in every
+ * actor watches a pipe from the parent, and kills the actor's process group when the pipe ends. The guard thread works
+ * while the main thread of its actor is busy or blocked, but not while the process is stopped. A guard thread costs its
+ * actor memory and time at the start (docs/lifetimes.md).
  *
  * Under the guards `warden` and `thread` a small shell beside the tree, the warden (warden.ts), knows every process
  * group. The warden kills the process groups of a dead root and of ended actors, and process groups that a parent may
@@ -48,7 +48,7 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** The file descriptors that a child inherits, from descriptor 4 on. */
+  /** The file descriptors that a child inherits from its parent, from descriptor 4 on. */
   readonly fds: ReadonlyArray<number | "pipe">
 }
 
@@ -67,8 +67,8 @@ const locate = (name: string): string | undefined =>
   })
 
 /**
- * Returns the path of the installed `setpriv`, if it has the option `--pdeathsig`, which the `setpriv` of busybox
- * lacks.
+ * Returns the path of the installed program `setpriv`, if the program has the option `--pdeathsig`, which the version
+ * in busybox lacks.
  */
 const setprivHere = (): string | undefined => {
   const file = locate("setpriv")
@@ -92,7 +92,8 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // The error EACCES means that the file belongs to root, because the kernel treats this executable as privileged.
+    // The error EACCES means that the file auxv in /proc belongs to the superuser, because the kernel treats this
+    // executable as privileged.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -102,7 +103,10 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
 
 type Probed = { readonly setpriv: string } | { readonly problem: string }
 
-/** Returns the path of `setpriv` for the guard `warden`, or the reason why this guard cannot work on this computer. */
+/**
+ * Returns the path of the program `setpriv` for the guard `warden`, or the reason why this guard cannot work on this
+ * computer.
+ */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
   // The kernel sends the death signal to an actor when the thread that spawned the actor ends. A worker thread of a
@@ -190,8 +194,8 @@ const descendants = (): ReadonlyArray<number> => {
 interface Options {
   readonly mode: GuardMode
   /**
-   * The path of `setpriv`, which asks the kernel for the death signal, or undefined when the guard does not use
-   * `setpriv`.
+   * The path of the program `setpriv`, which asks the kernel for the death signal, or undefined when the guard does not
+   * use this program.
    */
   readonly setpriv?: string | undefined
   /**

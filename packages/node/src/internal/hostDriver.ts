@@ -1,5 +1,5 @@
 /**
- * Holds the names of one user on one host without a daemon: the first process that binds the socket holds them for all
+ * Holds the names of one user on one host: the first process that binds the names' socket holds the names for all
  * processes.
  *
  *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json and host/held before each answer

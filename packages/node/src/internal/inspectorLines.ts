@@ -7,7 +7,10 @@ import type { Readable } from "node:stream"
 /** The stderr streams of this process's actors, by the pids of the actors. */
 const streams = new Map<number, Readable>()
 
-/** Makes the stderr of an actor available to `watch`, until the function that `reachable` returns is called. */
+/**
+ * Makes the stderr of an actor available to the function `watch`, until the function that `reachable` returns is
+ * called.
+ */
 export const reachable = (pid: number, stderr: Readable): () => void => {
   streams.set(pid, stderr)
   return () => void (streams.get(pid) === stderr && streams.delete(pid))

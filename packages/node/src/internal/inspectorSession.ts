@@ -1,6 +1,6 @@
 /**
- * A session with the inspector of another process on the same host. The session implements the part of WebSocket that
- * the inspector of Node uses. The WebSocket client of Node would load a library that is many times larger than the
+ * Opens a session with the inspector of another process on the same host. The session implements the part of WebSocket
+ * that the inspector of Node uses. The WebSocket client of Node would load a library that is many times larger than the
  * session's own module.
  */
 import * as Crypto from "node:crypto"

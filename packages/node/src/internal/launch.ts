@@ -1,4 +1,4 @@
-/** The command line, the environment and the streams of a process that will become an actor. */
+/** Makes the command line, the environment and the streams of a process that will become an actor. */
 import { mark } from "@furrow/actor/ActorProcess"
 import type { Output, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
@@ -128,8 +128,8 @@ export const commandOf = (
 }
 
 /**
- * Starts the process of an actor by its command line. When the system cannot start a process, `begin` throws or returns
- * a process without a pid.
+ * Starts the process of an actor by its command line. When the system cannot start a process, the function `begin`
+ * throws or returns a process without a pid.
  */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
   const { cwd, env } = launch

@@ -10,7 +10,7 @@ type Definition = Implemented<AnyEndpoint>
 /** Returns the file and line of a module's syntax error, which Node sometimes writes above the stack. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
-/** The advice about a module that a parent could load and its actor cannot. */
+/** The advice in the error about a module that a parent has loaded and its actor cannot load. */
 const loaders =
   "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its actors, so put " +
   "it into a module and start Node with `--import` of that module"

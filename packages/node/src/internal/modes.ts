@@ -7,9 +7,9 @@
  * The mode that says when a root keeps a spare process, which becomes the next actor in a fraction of the time of a
  * start:
  *
- * - In the mode `auto` of `spares`, the root keeps a spare from its first start on.
- * - In the mode `eager` of `spares`, the root keeps a spare from the root's own start on.
- * - In the mode `off` of `spares`, the root never keeps a spare.
+ * - In the mode `auto` of the option `spares`, the root keeps a spare from its first start on.
+ * - In the mode `eager` of the option `spares`, the root keeps a spare from the root's own start on.
+ * - In the mode `off` of the option `spares`, the root never keeps a spare.
  *
  * A spare needs as much memory as an idle actor. A spare ends when it has not become an actor within 30 seconds.
  *
@@ -21,10 +21,10 @@ export type SparesMode = "auto" | "eager" | "off"
 /**
  * The mode that says when a root has a starter, a small process that starts the root's actors:
  *
- * - In the mode `auto` of `starter`, a root with more than 256 MiB of memory gets a starter at its next start of an
- *   actor.
- * - In the mode `eager` of `starter`, the root has a starter from the root's own start on.
- * - In the mode `off` of `starter`, the root never has a starter.
+ * - In the mode `auto` of the option `starter`, a root with more than 256 MiB of memory gets a starter at its next
+ *   start of an actor.
+ * - In the mode `eager` of the option `starter`, the root has a starter from the root's own start on.
+ * - In the mode `off` of the option `starter`, the root never has a starter.
  *
  * A process of Node stops while it starts another process, for a time that grows with the memory of the process. A
  * starter needs the memory of an empty process of Node, and ends with the root.

@@ -33,8 +33,8 @@ const copyOf = (url: string): Copy | undefined => {
 }
 
 /**
- * The hook that resolves every import of `effect` to the runtime's copy. An import of Effect that already leads to the
- * runtime's copy stays as it is.
+ * The hook that resolves every import of the package `effect` to the runtime's copy of Effect. An import of Effect that
+ * already leads to the runtime's copy stays as it is.
  */
 const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   const same = new Set<string>()
@@ -57,8 +57,9 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
     }
     // Resolves a specifier of an import as if the module `oneEffect.ts` had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
-    // The function `require` of the hook ignores the given parent and resolves a specifier from the requiring file. The
-    // copy of Effect that `require` finds has the same files as the runtime's copy, because both have the same version.
+    // For a call of the function `require`, Node ignores the parent that the hook gives, and resolves the specifier
+    // from the requiring file. The copy of Effect that the function `require` finds has the same files as the runtime's
+    // copy, because both have the same version.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
   }
 }
@@ -70,8 +71,8 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
 let found: { readonly copy: Copy | undefined } | undefined
 
 /**
- * Installs the hooks that lead all imports of Effect to the runtime's copy. A second call of `installOneEffect` puts
- * the runtime's hooks of the module loader before the hooks of preloaded modules.
+ * Installs the hooks that lead all imports of Effect to the runtime's copy. A second call of the function
+ * `installOneEffect` puts the runtime's hooks of the module loader before the hooks of preloaded modules.
  */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
   found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }

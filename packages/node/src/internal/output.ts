@@ -39,7 +39,8 @@ export class Tail {
 
   write(bytes: Buffer): void {
     const lines = (this.rest + this.decoder.write(bytes)).split("\n")
-    // A kept line of output has one character more than the limit, so that `push` can see that the line was cut.
+    // A kept line of output has one character more than the limit, so that the function `push` can see that the line
+    // was cut.
     this.rest = lines.pop()!.slice(0, keptLineChars + 1)
     for (const line of lines) this.push(line)
   }

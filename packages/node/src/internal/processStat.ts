@@ -4,8 +4,8 @@ import { send } from "./signals.ts"
 
 interface Stat {
   /**
-   * The state of a process as a letter of the kernel: In the state of a process, `R` means that it runs, `T` that it is
-   * stopped, and `Z` that it is dead and not reaped.
+   * The state of a process, as a letter that the kernel uses for this state. In the state of a process, `R` means that
+   * it runs, `T` that it is stopped, and `Z` that it is dead and not reaped.
    */
   readonly state: string
   /** The time at which a process was started, in the kernel's ticks. */

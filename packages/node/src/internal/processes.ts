@@ -152,7 +152,7 @@ class NodeProcess implements ProcessHandle {
     if (this.reaped) return
     this.case.beforeSignal()
     // An exit of the child that came while this process was busy or stopped is handled before this process gives up
-    // waiting for it.
+    // waiting for the exit.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
@@ -216,7 +216,7 @@ const testFile = /\.(test|spec)\.[cm]?[jt]sx?$/
 
 const moduleNeeded = "the actor imports that file, so it must be `import.meta.url` of the file in which this stands"
 
-/** The advice about a CommonJS file in which a bundler has left `import.meta` empty. */
+/** The advice in the error about a CommonJS file in which a bundler has left `import.meta` empty. */
 const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is built with " +
   "--define:import.meta.url=moduleUrl and " +
   "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""
@@ -304,8 +304,8 @@ const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOption
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * Makes the spawner of Node processes. The parameter `starts` begins processes, `spares` gives out processes that
- * already run, and `autopsy` finds out why actors die.
+ * Makes the spawner of Node processes. The parameter `starts` begins processes, the parameter `spares` gives out
+ * processes that already run, and the parameter `autopsy` finds out why actors die.
  */
 export const make = (
   starts: Starts,

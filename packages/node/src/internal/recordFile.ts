@@ -25,7 +25,7 @@ const callsAt = 128
 const callBytes = 24
 const stepsAt = callsAt + maxCalls * callBytes
 const stepBytes = 16
-/** The size in bytes of the part of an actor's record that changes with each call. */
+/** The size in bytes of the section of fixed size in an actor's record, which changes with each call. */
 export const fixedBytes = stepsAt + maxSteps * stepBytes
 const lengthBytes = 2
 
@@ -78,7 +78,7 @@ export interface Owner {
   readonly origin: number
 }
 
-/** The record of a living actor, as the actor changes it. */
+/** The record of a living actor, with the functions by which the actor changes the record. */
 export class Page {
   readonly bytes = new Uint8Array(recordBytes)
   private readonly words = new Uint32Array(this.bytes.buffer)
@@ -88,7 +88,7 @@ export class Page {
   private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
   private names = 0
   /**
-   * The number of bytes of the record's next write: the part of fixed size, and also the names when one of them is new.
+   * The number of bytes of the record's next write: the section of fixed size, and also the names when a name is new.
    */
   changed = recordBytes
 

@@ -195,7 +195,7 @@ export const thrownAt = (error: unknown): string | undefined => {
   }
 }
 
-/** Returns the source line that called `process.exit`, from the stack in a listener of `exit`. */
+/** Returns the source line that called `process.exit`, from the stack in a listener of the event `exit`. */
 export const exitedAt = (): string | undefined => {
   const frames = (new Error().stack ?? "").split("\n")
   const call = frames.findIndex((line) => /\bprocess\.(?:exit|reallyExit) \(/.test(line))

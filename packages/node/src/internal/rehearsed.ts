@@ -7,7 +7,7 @@ import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** The endpoint of the rehearsed actor, whose function is never called. */
+/** The endpoint that a spare serves in a rehearsed start, and whose function is never called. */
 export const rehearsed = Actor.fn("rehearsed", {
   module: import.meta.url,
   payload: { text: Schema.String },

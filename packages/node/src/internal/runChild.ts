@@ -1,9 +1,9 @@
 /**
  * Runs an actor's process, from its command line to its exit code.
  *
- * Exit codes of an actor: 0 after an orderly end, 1 without readiness or parent, 70 after an uncaught error or failed
- * main (EX_SOFTWARE). The exit codes 143, 129 and 130 of an actor mean that only SIGTERM, SIGHUP or SIGINT ended the
- * actor.
+ * The exit code of an actor is 0 after an orderly end, and 1 where the actor never became ready or lost its parent. The
+ * exit code 70 of an actor means an uncaught error or a failed main (EX_SOFTWARE). The exit codes 143, 129 and 130 of
+ * an actor mean that only SIGTERM, SIGHUP or SIGINT ended the actor.
  */
 import {
   bundledArguments,
@@ -54,8 +54,9 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
 
 /**
  * Calls a function when all bytes that were written to a stream have left, or when the stream has lost its reader. A
- * program that captures its output has replaced `write` of the stream by a function that may never call back. The
- * function `whenWritten` reads the state of the stream, and does not wait for a callback of `write`.
+ * program that captures its output has replaced the method `write` of the stream by a function that may never call
+ * back. The function `whenWritten` reads the state of the stream, and does not wait for a callback of the method
+ * `write`.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
   const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
@@ -149,7 +150,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     builtin: NodeTransport.builtin,
     importModule
   }
-  // A timer keeps the actor's process running while a handler waits without a timer of its own. The code of `live`
+  // A timer keeps the actor's process running while a handler waits without a timer of its own. The function `live`
   // decides when the actor's process ends.
   setInterval(() => {}, 2 ** 30)
   if (uuid === spareName) await rehearse({ native, load, loadModule: importModule, module: rehearsed })

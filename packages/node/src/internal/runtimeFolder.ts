@@ -1,5 +1,5 @@
 /**
- * The private folders that hold the sockets of trees, and the names of these folders and sockets.
+ * Makes, names and removes the private folders that hold the sockets of trees.
  *
  *   runtime folder   $XDG_RUNTIME_DIR/furrow, or furrow-<uid> among the temporary files; one for all trees of a user
  *   tree's folder    <root's pid>-<8 hex digits>, made when the first actor of the tree listens
@@ -39,7 +39,7 @@ const isFolder = (path: string): boolean => lstat(path)?.isDirectory() === true
 /** Returns the default folder for the folders of this user's trees. */
 export const defaultRuntimeFolder = (): string => {
   const given = process.env["XDG_RUNTIME_DIR"]
-  // After `su` or `sudo` the variable XDG_RUNTIME_DIR may still name the folder of another user.
+  // After the commands `su` and `sudo` the variable XDG_RUNTIME_DIR may still name the folder of another user.
   if (given !== undefined && Path.isAbsolute(given) && isFolder(given) && lstat(given)?.uid === ownUid()) {
     return Path.join(given, "furrow")
   }
@@ -96,8 +96,8 @@ const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filt
 
 /**
  * Makes the missing folders on the way to a path. Symbolic links on the way to the runtime folder are followed only
- * where they belong to root, as /tmp does on macOS. Another user could redirect a symbolic link of their own before the
- * path of the runtime folder is used.
+ * where the links belong to the superuser, as /tmp does on macOS. Another user could redirect a symbolic link of their
+ * own before the path of the runtime folder is used.
  */
 const walkTo = (path: string): void => {
   let at = "/"
@@ -139,8 +139,8 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
 }
 
 /**
- * Makes a folder for a tree, or takes over an existing folder, so that only this user can open it. Returns true when a
- * tree's folder did not exist before the call.
+ * Makes a folder for a tree, or takes over an existing folder, so that only this user can open the folder. Returns true
+ * when a tree's folder did not exist before the call.
  */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)

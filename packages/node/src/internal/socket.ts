@@ -118,7 +118,7 @@ export const cannotDial = (address: string, error: SystemError): TransportError 
 export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** Opens one connection to a listener. An interruption of a dial closes its socket. */
+/** Opens one connection to a listener. An interruption of a dial closes the dial's socket. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined

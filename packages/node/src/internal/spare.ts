@@ -44,8 +44,8 @@ export const rehearseOnce = ({ load, loadModule, module, native }: Options, numb
   })
 
 /**
- * Does every part of an actor's start that does not need the name of the actor. A failed rehearsal of a start is
- * ignored, because it only makes the later start slower.
+ * Does the whole work of an actor's start that does not need the name of the actor. A failed rehearsal of a start is
+ * ignored, because the failure only makes the later start slower.
  */
 export const rehearse = async (options: Options): Promise<void> => {
   for (let i = 0; i < rehearsals; i++) await Effect.runPromise(Effect.ignoreCause(rehearseOnce(options, i)))

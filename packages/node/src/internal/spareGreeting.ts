@@ -39,7 +39,7 @@ export const greeted = (connection: Connection, hello: Hello, actor: ActorId): C
   }
 })
 
-/** Makes a reader for the socket of a spare, which passes the first bytes to `first`. */
+/** Makes a reader for the socket of a spare, which passes the first bytes of the spare to the function `first`. */
 export const makeReader = (first: (bytes: Uint8Array) => void): SocketConnection.Reader => {
   const reader = SocketConnection.makeReader()
   const { buffer, callback } = reader.onread

@@ -51,8 +51,8 @@ interface Process extends Entered {
 }
 
 /**
- * Returns all properties of an actor's start except the actor as text, including the properties that a process inherits
- * without an argument.
+ * Returns as text all properties of an actor's start except the actor itself, including the properties that a process
+ * inherits without an argument.
  */
 const kindOf = ({ after, before, env, stdio }: Launch): string =>
   JSON.stringify([
@@ -95,7 +95,10 @@ const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" |
 export class SpareProcesses {
   private state = Spares.initial
   private readonly starts: Starts
-  /** The last start of each kind, whose properties a spare of the kind gets. */
+  /**
+   * The last start of an actor of each kind; the next spare of this kind is started with the same properties as this
+   * actor.
+   */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
   /** The functions that give up a spare whose process has not begun yet, by the id of the spare. */

@@ -57,7 +57,8 @@ export class Starts {
     } catch (error) {
       return failed(error as Error)
     }
-    // Node emits `error` for a process that did not begin and has no pid, in this turn of the event loop or later.
+    // Node emits the event `error` for a process that did not begin and has no pid, in this turn of the event loop or
+    // later.
     child.on("error", (error) => child.pid === undefined && failed(error))
     if (child.pid === undefined) return
     begun(ofChild(child))

@@ -5,11 +5,11 @@
  *   root, actors ── registry: + group parent start ... ──► warden
  *   root alone ──── life ──► watch ── e ─────────────────────┘
  *
- * The registry in the picture of the warden is a pipe. Every actor inherits the write end of the warden's pipe, because
- * each actor reports the processes that it starts. The pipe of the actors to the warden ends only when its last writer
- * is dead. An orphan that computes is a writer too. To notice the end of the root, the second shell of the warden,
- * called watch, reads a pipe whose other end only the root holds. The end of the watch's pipe says that the root has
- * ended (docs/decisions/0012-two-pipes-to-the-warden.md).
+ * In the picture of the warden, `registry` is a pipe, and not the registry of the tree. Every actor inherits the write
+ * end of the warden's pipe, because each actor reports the processes that it starts. The pipe of the actors to the
+ * warden ends only when its last writer is dead. An orphan that computes is a writer too. To notice the end of the
+ * root, the second shell of the warden, called watch, reads a pipe whose other end only the root holds. The end of the
+ * watch's pipe says that the root has ended (docs/decisions/0012-two-pipes-to-the-warden.md).
  *
  * The kernel gives the pids of dead processes to new processes. The warden notes a process group with the start time of
  * the group's leader, because pids are used again. The warden kills a process group only while no other process has the
@@ -67,7 +67,7 @@ for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf 
 
 /**
  * The script of the warden's second shell, which watches for the end of the root. A write to the pipe for process
- * groups does not block. So the warden's second shell repeats a line for which the pipe had no room.
+ * groups does not block. The warden's second shell therefore repeats a line for which the pipe had no room.
  */
 const watchScript = `${deaf}read -r x
 until echo e; do :; done`

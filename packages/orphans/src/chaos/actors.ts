@@ -1,5 +1,6 @@
 /**
- * The actors of a round of chaos: each starts the actors below it in a nursery, and does its own work at the same time.
+ * Defines the actors of a round of chaos: each actor starts the actors below it in a nursery, and does its own work at
+ * the same time.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"

@@ -1,7 +1,7 @@
 /**
- * The plan of one round of chaos, made from a seed and the round's number: a tree of actors, its owner and end, and
- * faults. The faults of a round of chaos and their order repeat exactly; the moment at which a process is hit depends
- * on the host.
+ * Makes the plan of one round of chaos from a seed and the round's number: a tree of actors, its owner and end, and
+ * faults such as kills. The faults of a round of chaos and their order repeat exactly; the moment at which a process is
+ * hit depends on the host.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"

@@ -1,4 +1,4 @@
-/** The child process that Effect's workers start. */
+/** Does a job in the process that Effect's module for workers starts. */
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import * as Effect from "effect/Effect"
 import * as WorkerRunner from "effect/workers/WorkerRunner"

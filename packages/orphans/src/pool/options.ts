@@ -1,6 +1,4 @@
-/**
- * The command line of `npm run pool`.
- */
+/** Defines the options on the command line of `npm run pool`. */
 import type { Command } from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"

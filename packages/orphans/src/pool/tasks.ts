@@ -1,6 +1,6 @@
 /**
- * The endpoints of the tasks in a run of `npm run pool`. Each task of the pool first writes its number into a file, so
- * that its beginning is counted even if the worker is killed right after.
+ * Defines the endpoints that the workers of the pool serve in a run of `npm run pool`. Each task of the pool first
+ * writes its number into a file, so that its beginning is counted even if the worker is killed right after.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"

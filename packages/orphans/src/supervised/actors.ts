@@ -1,7 +1,8 @@
 /**
- * The actors of a supervised tree. The root of a supervised tree has the Service Web, which uses Counter, which uses
- * Store, and has several branches. A branch of a supervised tree has the Services Stock and Desk, and Desk uses Stock.
- * A desk adds and removes clerks, which use the Stock of their branch.
+ * Defines the actors of a supervised tree, in which a round of chaos makes processes die. The root of a supervised tree
+ * has the Service Web, which uses Counter, which uses Store, and has several branches. A branch of a supervised tree
+ * has the Services Stock and Desk, and Desk uses Stock. A desk adds and removes clerks, which use the Stock of their
+ * branch.
  *
  * Every actor of a supervised tree counts the calls that begin in it, and calls the actors that it uses, for its
  * callers and for itself.
@@ -42,7 +43,7 @@ export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll
  */
 const slowMillis = 250
 
-/** Makes a call of the actor `caller` to one of the target actors. */
+/** Makes one numbered call to a target actor. */
 export const call = (
   caller: Caller,
   target: Target,
@@ -90,7 +91,7 @@ interface Work {
   readonly hops: number
 }
 
-/** Returns the handlers of an actor that calls the actors in `targets`, for its callers and for itself. */
+/** Returns the handlers of an actor that calls its target actors both when it is called and by itself. */
 const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArray<Target>) =>
   Effect.gen(function*() {
     yield* recorded

@@ -1,6 +1,7 @@
 /**
- * The root of a supervised tree under chaos. The root of a supervised tree calls all actors below it, and reports its
- * progress by files. The judge of a round of chaos says when the root has to stop.
+ * Runs the root of a supervised tree, in which processes are killed and stopped, and actors are cancelled, at random.
+ * The root of a supervised tree calls all actors below it, and reports its progress by files. The judge of a round of
+ * chaos says when the root has to stop.
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"

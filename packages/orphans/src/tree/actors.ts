@@ -1,6 +1,6 @@
 /**
- * The actors in the tree of a test case. Each actor of a test case has started the next actor, reports that it is
- * ready, and enters the case's state when all are ready.
+ * Defines the actors in the tree of a test case, below the tree's root. Each actor of a test case has started the next
+ * actor, reports that it is ready, and enters the case's state when all are ready.
  */
 import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"

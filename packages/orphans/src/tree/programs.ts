@@ -1,6 +1,6 @@
 /**
- * The program that an actor in a test case runs. The actor's program and a process in the program's group both ignore
- * the signals that ask for their end.
+ * Runs an external program beside the work of an actor in a test case. The actor's program and a process in the
+ * program's group both ignore the signals that ask for their end.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"

@@ -1,5 +1,5 @@
 /**
- * The root actor of the tree in a test case. The root of a test case either dies itself, or watches one of its actors
+ * Runs the root of the tree in a test case. The root of a test case either dies itself, or watches one of its actors
  * die. A root that watches an actor die reports how the call to the dead actor ended, and whether the root's second
  * actor still answers.
  */

@@ -2,9 +2,9 @@
  * Replaces a schema that `SchemaBinary` refuses by a schema of the same values that `SchemaBinary` accepts, or names
  * the part that cannot be replaced.
  *
- * A union's value is written by `SchemaBinary` without the number of its member. `SchemaBinary` therefore requires
- * that the members of a union differ by a literal or by their kind of data. A value of a union that `SchemaBinary`
- * refuses crosses as a pair of its member's number and the value (docs/decisions/0002).
+ * A union's value is written by `SchemaBinary` without the number of its member. Effect's `SchemaBinary` therefore
+ * requires that the members of a union differ by a literal or by their kind of data. A value of a union that
+ * `SchemaBinary` refuses crosses as a pair of its member's number and the value (docs/decisions/0002).
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
@@ -40,8 +40,8 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
 }
 
 /**
- * Changes the unions of a schema that stands behind a conversion, so that they pass a value unchanged which has all
- * fields of one member.
+ * Changes the unions of a schema that has a conversion, so that a union passes a value with all fields of one member
+ * unchanged.
  */
 const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
@@ -54,8 +54,8 @@ const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
 })
 
 /**
- * Makes a union that passes a value of any member unchanged. `Schema.Union` alone would drop the fields that the first
- * matching member lacks.
+ * Makes a union that passes a value of any member unchanged. Effect's `Schema.Union` alone would drop the fields of a
+ * value that the first matching member of the union lacks.
  */
 const asItIs = (ast: SchemaAST.Union): Any => {
   const union = Schema.toType(schemaOf(ast))
@@ -176,7 +176,7 @@ const inside = (ast: SchemaAST.AST): Inside => {
 
 /**
  * Names the part of a schema that no codec can carry, and the place of this part in the schema. A suspended schema
- * may not be defined yet, so `uncarried` searches a suspended schema only when `isUsed` is true.
+ * may not be defined yet, so a suspended schema is searched only when the parameter `isUsed` is true.
  */
 export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
   const seen = new Set<SchemaAST.AST>()

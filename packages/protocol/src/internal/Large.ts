@@ -2,9 +2,9 @@
  * Writes large texts and bytes behind a payload: the payload holds the places of the large parts, and these parts
  * follow the payload unchanged.
  *
- * `SchemaBinary` alone writes a text letter by letter, moves bytes once for each level of nesting, and copies them
- * again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the payload are
- * read as a view of their frame.
+ * Effect's `SchemaBinary` alone writes a text letter by letter, moves bytes once for each level of nesting, and copies
+ * the bytes again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the
+ * payload are read as a view of their frame.
  *
  * The schema of a payload with large parts has a conversion at each text and each `Uint8Array`. Only values that hold a
  * large text or large bytes use the schema with conversions, because conversions slow down all other values.
@@ -41,10 +41,16 @@ const look = (value: unknown, budget: { left: number }): boolean => {
 
 // ---- places -------------------------------------------------------------------------------------------------------
 
-/** The first four bytes of a place that stands for large bytes; the position and the size of the large bytes follow. */
+/**
+ * The first four bytes of a place, which stands in a payload for large bytes; the position and the size of the large
+ * bytes follow.
+ */
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
-/** The beginning of a place that stands for a large text; the text's position and size follow as decimal numbers. */
+/**
+ * The beginning of a place, which stands in a payload for a large text; the text's position and size follow as decimal
+ * numbers.
+ */
 const textMark = "\u0000\u0000large:"
 
 interface Writing {
@@ -100,7 +106,7 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** Small bytes that begin like a place for large bytes are also written behind the payload. */
+/** A small byte array that looks like a place for large bytes is also written behind the payload. */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -185,8 +191,8 @@ export interface Written {
 const sizeBytes = 4
 
 /**
- * The large parts behind the first `own` bytes of a payload; `undefined` when the rest of the payload does not consist
- * of large parts.
+ * Returns the large parts that follow the first `own` bytes of a payload; `undefined` when no large parts or other
+ * bytes follow.
  */
 export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
   const start = own + sizeBytes
@@ -227,8 +233,8 @@ export const write = (encode: () => Uint8Array): Written => {
 const maxReads = 8
 
 /**
- * Reads a value by a schema with places for large parts. Large bytes of the value are views of `area`, whose memory is
- * not given back in this case.
+ * Reads a value by a schema with places for large parts. If large bytes of the value are views of the parameter `area`,
+ * the memory of `area` is not given back.
  */
 export const read = <A>(area: Uint8Array, decode: () => A): A => {
   const outer = reading

@@ -9,7 +9,7 @@
 /** The size in bytes from which on the memory of a payload is given back. */
 export const minReleasedBytes = 8 * 1024
 
-/** `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all platforms. */
+/** The method `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all platforms. */
 interface Transferable {
   readonly transfer?: (size: number) => unknown
 }
@@ -24,8 +24,8 @@ const empty = (bytes: Uint8Array): void => void (bytes.buffer as Transferable).t
 export const noteWritten = (payload: Uint8Array): void => void written.add(payload)
 
 /**
- * Gives back a written payload that has no reader left. A payload stays as it is if `noteWritten` has not recorded
- * it.
+ * Gives back a written payload that has no reader left. A payload that the function `noteWritten` has not recorded
+ * keeps its memory.
  */
 export const releaseWritten = (payload: Uint8Array): void => {
   if (written.delete(payload)) empty(payload)
@@ -40,8 +40,8 @@ export const noteReceived = (frame: Uint8Array): void => {
 export const keepReceived = (part: Uint8Array): void => void received.delete(part.buffer)
 
 /**
- * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame
- * stays as it is if `noteReceived` has not recorded it.
+ * Gives the frame of a payload back, when the payload has been read and no value is a view of the frame. A frame that
+ * the function `noteReceived` has not recorded keeps its memory.
  */
 export const releaseReceived = (payload: Uint8Array): void => {
   if (payload.length >= minReleasedBytes && received.delete(payload.buffer)) empty(payload)

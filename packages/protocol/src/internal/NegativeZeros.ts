@@ -41,8 +41,8 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
 })
 
 /**
- * Returns a schema whose encoder keeps -0 in open places (`Unknown` and `Any`), or the same schema when it has no open
- * place.
+ * Returns a schema whose encoder keeps -0 in open places (`Unknown` and `Any`), or the given schema when the schema has
+ * no open place.
  */
 export const withNegativeZeros = <S extends Schema.Top>(schema: S): S =>
   rawJSON === undefined || !contains(Schema.toEncoded(schema).ast, isOpen)

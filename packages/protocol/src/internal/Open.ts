@@ -31,8 +31,8 @@ export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
 /**
- * True when a schema contains a node for which `isWanted` is true. The function `besides` returns further schema
- * nodes to search, which `recur` does not visit.
+ * True when a schema contains a node for which the function `isWanted` returns true. The function `besides` returns
+ * further nodes to search, which Effect's function `recur` does not visit.
  */
 export const contains = (
   root: SchemaAST.AST,
@@ -54,7 +54,7 @@ export const contains = (
   return found
 }
 
-/** Makes `schema` optional when the schema node that `schema` replaces is an optional key. */
+/** Makes the new schema `schema` optional when the old schema node `ast`, which it replaces, is an optional key. */
 export const optionalAs = (ast: SchemaAST.AST, schema: Schema.Top): Schema.Top =>
   ast.context?.isOptional === true ? Schema.optionalKey(schema) : schema
 
@@ -62,19 +62,19 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
   _tag === "Null" || _tag === "Undefined" || _tag === "Void" || _tag === "Literal"
 
 /**
- * True for a union of an open place (a place for any JSON value) and other data. `SchemaBinary` gives a value to the
- * other member of an open union by its kind alone, though the value may match only the open place.
+ * True for a union of an open place (a place for any JSON value) and other data. Effect's `SchemaBinary` chooses the
+ * member of an open union by the kind of the value alone, though the value may match only the open place.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))
 
-/** True when a schema contains an open union anywhere, also behind its conversions. */
+/** True when a schema contains an open union, also in the schemas to which its conversions lead. */
 export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
 
 /**
- * Copies a schema node, and replaces the schema behind its last conversion by the result of `renew`. The type side of
- * the copied schema node is that of the given node.
+ * Copies a schema node, and replaces the schema to which its last conversion leads by the result of the function
+ * `renew`. The copied schema node describes the same decoded values as the given node.
  */
 export const withLastConversion = (
   node: SchemaAST.AST,

@@ -162,7 +162,10 @@ export class RowWriter {
     return this.at++ - this.start
   }
 
-  /** Writes the length of the bytes behind the room at `place` into this room; the length is multiplied by `times`. */
+  /**
+   * Writes the length of the bytes that follow the room at the position `place` into this room, multiplied by the
+   * parameter `times`.
+   */
   close(place: number, times: 1 | 2): void {
     const size = (this.at - this.start - place - 1) * times
     if (size < 0x80) {

@@ -2,9 +2,9 @@
  * Writes and reads lists of plain rows by code that is generated for their fields. The generated code writes and
  * reads the format of `SchemaBinary`, which alone would look at the schema of each field for each row.
  *
- * The code for the rows of a schema is generated once its codec has been used often, and is compared with it on a
- * sample. Values, bytes and format versions that the generated code does not know are left to `SchemaBinary`. On a
- * platform that allows no generated code, `SchemaBinary` does everything.
+ * The code for a schema's rows is generated once the schema's codec has been used often, and is compared with the codec
+ * on sample rows. Values, bytes and format versions that the generated code does not know are left to `SchemaBinary`.
+ * On a platform that allows no generated code, `SchemaBinary` does everything.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -228,8 +228,8 @@ const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /**
- * Generates the code of a list of rows. The generated code writes the fields of a row in the order for which a sample
- * has the same bytes as by `SchemaBinary`.
+ * Generates the code of a list of rows. The generated code writes the fields of a row in the order in which
+ * `SchemaBinary` writes them, which is found by sample rows.
  */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)

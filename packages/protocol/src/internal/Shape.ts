@@ -83,7 +83,7 @@ const path = (steps: ReadonlyArray<string>): string => {
   return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
 }
 
-/** Formats the path to a value or a schema inside another as text, from the keys on the path. */
+/** Formats as text the path that leads to an inner value of a value, or to an inner schema of a schema. */
 export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
 /** Describes the place where a value contains itself or becomes too deep; `undefined` for any other value. */

@@ -264,8 +264,8 @@ const decodeError = (cursor: Cursor): Error | undefined => {
 }
 
 /**
- * Decodes a frame of a call, stream or cancel by hand; `undefined` when the frame is another word, or not written as
- * `encode` writes it.
+ * Decodes a frame of a call, stream or cancel by hand; `undefined` when the frame holds another word, or differs from
+ * the bytes that the function `encode` writes.
  */
 export const decode = (frame: Uint8Array): Message | undefined => {
   switch ((frame[0]! << 8 | frame[1]!)) {

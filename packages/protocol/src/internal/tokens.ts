@@ -119,7 +119,7 @@ export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
   return bytes
 }
 
-/** Writes msgpack tokens that were made before. */
+/** Copies kept msgpack tokens into the word that is being written, and returns the position behind the tokens. */
 export const putTokens = (b: Uint8Array, at: number, tokens: Uint8Array): number => {
   b.set(tokens, at)
   return at + tokens.length

@@ -116,7 +116,9 @@ const misdirected = (): Saboteur => {
   }
 }
 
-/** Every planted bug by its name, with a function that makes its saboteur for one connection. */
+/**
+ * Every planted bug by its name, with a function that makes the saboteur, which changes the words of one connection.
+ */
 export const bugs: { readonly [name: string]: () => Saboteur } = {
   "a Cancel is lost": lose("Cancel"),
   "a Cancel is said twice": twice("Cancel"),

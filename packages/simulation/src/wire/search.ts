@@ -6,7 +6,10 @@ import * as Program from "../Program.ts"
 import { type Result, run } from "../Run.ts"
 import * as Wire from "./Wire.ts"
 
-/** A function that makes a new saboteur for every connection. */
+/**
+ * A function that makes, for every connection, a new saboteur, which changes the words of the connection as a bug would
+ * do.
+ */
 export type Plan = () => Wire.Saboteur
 
 /** The kinds of steps that use and end actors in memory, so that every kind of word is sent. */

@@ -21,7 +21,7 @@ const pageSize = 1_000
 
 /**
  * The shortest and the longest time between two sweeps of expired leases, in milliseconds. A watcher notices an expired
- * lease at most `sweepMillis.most` milliseconds after its expiry.
+ * lease at the next sweep, so at the latest after the longest time.
  */
 const sweepMillis = { least: 100, most: 1_000 } as const
 

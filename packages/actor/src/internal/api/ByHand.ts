@@ -18,10 +18,10 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
  * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at the
  * child's death, and waits until the child is up again. A restart by hand does not count as a death of the child.
  *
- * `restart` fails with `ActorUnreachable` when the supervisor gives up or ends before the child is up. If the start
- * that `restart` makes fails, the failure counts as a death of the child, and the supervisor tries again. The portal of
- * a supervised child must come from the actor in which the child's supervisor runs; a portal of another actor is a
- * defect.
+ * The function `restart` fails with `ActorUnreachable` when the supervisor gives up or ends before the child is up. If
+ * the start that `restart` makes fails, the failure counts as a death of the child, and the supervisor tries again. The
+ * portal of a supervised child must come from the actor in which the child's supervisor runs; a portal that another
+ * actor has opened is a defect.
  *
  * @example
  * ```ts
@@ -40,8 +40,8 @@ export const restart: (portal: Portal<never>) => Effect.Effect<void, ActorError>
 
 /**
  * Stops a child of a supervisor and all children that use it, in reverse order, and waits until the child is down. A
- * stopped child stays down until `Supervisor.start`: calls to the child wait for its start, no longer than the policy's
- * `hold`. A stop by hand never ends the supervisor, even if the child is significant.
+ * stopped child stays down until `Supervisor.start`: calls to the child wait for its start, no longer than the option
+ * `hold` of the supervisor's policy. A stop by hand never ends the supervisor, even if the child is significant.
  *
  * @example
  * ```ts

@@ -19,12 +19,13 @@ import * as InProcessMain from "../process/InProcessMain.ts"
 import { Escalation } from "../supervision/Escalation.ts"
 
 /**
- * Runs a graph of actors until it fails, as `Layer.launch` does, and also notices when an actor of the graph is lost
- * after the graph was built. When an actor of the graph is lost, the other actors of the graph stop in reverse order.
+ * Runs a graph of actors until the graph fails, as `Layer.launch` does, and also notices when an actor of the graph is
+ * lost after the graph was built. When an actor of the graph is lost, the other actors of the graph stop in reverse
+ * order.
  *
- * `launch` fails with the error of building the graph, with the `ActorError` of the lost actor, or with the `GaveUp` of
- * a supervisor. `launch` never succeeds, because the rest of the graph keeps running when an actor or a supervisor of
- * the graph ends in order.
+ * The function `launch` fails with the error of building the graph, with the `ActorError` of the lost actor, or with
+ * the `GaveUp` of a supervisor. The function `launch` never succeeds, because the rest of the graph keeps running when
+ * an actor or a supervisor of the graph ends in order.
  *
  * @example
  * ```ts
@@ -47,7 +48,7 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
 /**
  * Opens a dialog whose handler runs in this process, for tests and small programs. Both sides of a dialog in one
  * process are connected in memory, and values go through the codecs. The Scope of a dialog in one process cancels the
- * dialog when the Scope closes, and the services that the handler needs stay in R.
+ * dialog when the Scope closes, and the services that the handler needs stay in the requirements R.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@
  * actor exposes.
  *
  * A portal that was opened with a reference is borrowed: it is usable as long as its Scope is open, and owns nothing.
- * `cancel` of a borrowed portal asks the actor to end, without the power to kill it.
+ * The method `cancel` of a borrowed portal asks the actor to end, without the power to kill it.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export type Expected = AnyServiceClass | Exposed
 
 export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
-/** Returns the part of a reference that lists the given definitions as exposed. */
+/** Returns the field `exposed` of a reference, which lists the given definitions as exposed. */
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
@@ -104,7 +104,8 @@ export const ref: {
  * Opens a portal to the actor behind a reference, as long as the Scope is open. One connection serves all portals
  * between two actors.
  *
- * `Actor.portal` fails with `ActorUnreachable`, which names the reason, within `Timeouts.connect` (default: 5 seconds).
+ * The function `Actor.portal` fails with `ActorUnreachable`, which names the reason, within `Timeouts.connect`
+ * (default: 5 seconds).
  *
  * @example
  * ```ts
@@ -164,7 +165,8 @@ export const self: {
  * Opens a portal to the parent of the calling actor, for the endpoints that the parent exposes. `Actor.parent` fails
  * with `ActorUnreachable` in a root, which has no parent.
  *
- * `cancel` of a portal to the parent is a defect: a parent outlives its children, so a child cannot end its parent.
+ * The method `cancel` of a portal to the parent is a defect: a parent outlives its children, so a child cannot end its
+ * parent.
  *
  * @example
  * ```ts

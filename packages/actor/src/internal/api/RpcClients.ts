@@ -97,7 +97,8 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // `end` returns an effect that writes the last item of a request when the effect runs, and not when it is made.
+  // The function `end` returns an effect that writes the last item of a request when the effect runs, and not when the
+  // effect is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
@@ -264,7 +265,7 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
 
 /**
  * Makes a client of an Effect RpcGroup over a portal. The client of a group is Effect's own `RpcClient`, with
- * `ActorError` in every error channel. Middleware that the group requires for clients stays in R.
+ * `ActorError` in every error channel. Middleware that the group requires for clients stays in the requirements R.
  *
  * An interrupted call of the client waits for the finalizers of the call's far fiber. A stream of the client requests
  * 16 items at a time, or as many as the stream's `streamBufferSize`. The client of a group lives as long as its Scope.

@@ -2,8 +2,8 @@
  * A Service is a stateful actor: callers import its contract, and its implementation is built only in the actor.
  *
  * A Service is a Layer: its actor lives as long as the Layer, so actors compose as a graph of Layers, and stop in
- * reverse order. Services that an implementation `uses` stand in R: the parent sends their addresses, and the actor
- * provides portals to its handlers.
+ * reverse order. The Services that an implementation `uses` stand in the requirements R of its Layer: the parent sends
+ * their addresses, and the actor provides portals to its handlers.
  *
  * @since 0.1.0
  */
@@ -82,7 +82,7 @@ export interface Served<out Self> {
 }
 
 /**
- * The parts of a Service's implementation besides its handlers.
+ * The options of a Service's implementation, besides its handlers.
  *
  * @category models
  * @since 0.1.0
@@ -102,7 +102,7 @@ export interface ServeOptions<L, Uses, R> {
 }
 
 /**
- * The parts of the implementation of a Service with settings, if the implementation has a `layer`.
+ * The options of the implementation of a Service with settings, if the implementation has the option `layer`.
  *
  * @category models
  * @since 0.1.0
@@ -160,8 +160,8 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
    * The Layer of a Service, such as `Counter.layer` or `Counter.layer({ name: "c1" })`, whose actor lives as long as
-   * the Layer. `Counter.layer` is one value, so a graph that uses this Layer twice has one actor. Each call of
-   * `Counter.layer(options)` makes another actor. The Layer of a Service with required settings always has options,
+   * the Layer. The Layer `Counter.layer` is one value, so a graph that uses this Layer twice has one actor. Each call
+   * of `Counter.layer(options)` makes another actor. The Layer of a Service with required settings always has options,
    * such as `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
@@ -192,8 +192,8 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   /** The calls of the Service: a function for every endpoint, whose call runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` makes the handlers once, in the actor, before the actor is ready. The option
-   * `layer` provides the services that `build`, the handlers and `main` need.
+   * Implements the Service: the function `build` makes the handlers once, in the actor, before the actor is ready. The
+   * option `layer` provides the services that `build`, the handlers and `main` need.
    */
   readonly serve: <
     H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
@@ -232,8 +232,9 @@ export interface ConfiguredServiceClass<
   /** The calls of the Service: a function for every endpoint, whose call runs in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements the Service: `build` runs once, in the actor, with the settings of the actor's start. The option `layer`
-   * may also be a function of the settings; all other options are the same as those of a Service without settings.
+   * Implements the Service: the function `build` runs once, in the actor, with the settings of the actor's start. The
+   * option `layer` may also be a function of the settings; all other options are the same as those of a Service without
+   * settings.
    */
   readonly serve: {
     // A `layer` function has an overload of its own, because the type of its result is known only after the other types
@@ -414,7 +415,7 @@ const implementedBy = (implementation: Partial<Implementation>): Implementation 
   ...implementation
 })
 
-/** Returns a part of a Service's implementation; a part that is a function is applied to the settings. */
+/** Returns one field of a Service's implementation; a field that is a function is applied to the settings. */
 const madeOf = (part: any, settings: unknown): any =>
   settings !== undefined && typeof part === "function" && !Layer.isLayer(part) ? part(settings) : part
 
@@ -445,9 +446,9 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
 
 /**
  * Declares a stateful actor: a class that is the actor's key in the context, with `layer` to run the actor and `serve`
- * to implement it. `endpoints` are definitions or an Effect RpcGroup, `uses` lists the Services that the implementation
- * calls, and `config` is the schema of the settings. Every start of a Service that declares `config` supplies settings,
- * such as `Counter.layer({ config: { start: 7 } })`.
+ * to implement it. The option `endpoints` holds definitions or an Effect RpcGroup, `uses` lists the Services that the
+ * implementation calls, and `config` is the schema of the settings. Every start of a Service that declares `config`
+ * supplies settings, such as `Counter.layer({ config: { start: 7 } })`.
  *
  * Effect's own RpcServer serves the whole group, so middleware, headers, annotations and wrappers work as in Effect.
  * `Actor.Service` throws for a group with `Rpc.ParseOptions`, because the codec of an actor has no parse options.

@@ -45,7 +45,7 @@ export type StartOptions = SpawnOptions & {
 
 /**
  * Makes the default export of a module that implements a Service; an actor of the Service is started from such a
- * module. If `leads` is set, the implementation of the Service comes from another module.
+ * module. If the parameter `leads` is true, the implementation of the Service comes from another module.
  */
 export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
   const served: ServedInside = {

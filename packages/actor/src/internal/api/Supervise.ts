@@ -1,5 +1,5 @@
 /**
- * The children of a supervisor as a program declares them, and the Layer that supervises them.
+ * Declares the children of a supervisor, and makes the Layer that supervises these children.
  *
  * @since 0.1.0
  */
@@ -48,8 +48,8 @@ export interface Policy {
    */
   readonly strategy?: Machine.Strategy | undefined
   /**
-   * A supervisor gives up at more than `restarts` deaths within the time `within`. The default intensity of a
-   * supervisor is 3 deaths within 5 seconds.
+   * A supervisor gives up when more of its children die within the time `within` than the option `restarts` allows. The
+   * default intensity of a supervisor is 3 deaths within 5 seconds.
    */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
@@ -60,13 +60,13 @@ export interface Policy {
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /**
-   * The time that a call waits for a child that is started again. The default of `hold` is `Timeouts.spawn`, 30
-   * seconds, as long as one start may take.
+   * The time that a call waits for a child that is started again. The option `hold` is by default `Timeouts.spawn`, the
+   * bound of one start, which is 30 seconds.
    */
   readonly hold?: Duration.Input | undefined
   /**
-   * The ends of significant children that make the supervisor end in order: the end of any, of all, or of no
-   * significant child. Default: `"never"`.
+   * Decides when the supervisor ends in order: at the end of any significant child, at the end of all significant
+   * children, or never. Default: `"never"`.
    */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
 }
@@ -87,8 +87,8 @@ export interface ChildOptions {
   readonly significant?: boolean | undefined
   /**
    * The time that the finalizers of this child have when the supervisor stops the child. Default:
-   * `Timeouts.finalizers`. A supervisor waits without limit for the finalizers of a Layer that is a child without
-   * `stopWithin`.
+   * `Timeouts.finalizers`. A supervisor waits without limit for the finalizers of a Layer that is a child without the
+   * option `stopWithin`.
    */
   readonly stopWithin?: Duration.Input | undefined
 }
@@ -283,7 +283,7 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
 const planOf = (child: Child): ChildPlan =>
   planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
 
-/** The longest time in milliseconds that a timer can wait, to which a longer `stopWithin` is cut. */
+/** The longest time in milliseconds that a timer can wait, to which a longer bound `stopWithin` is cut. */
 const maxStopWithinMillis = 2 ** 31 - 1
 
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
@@ -317,10 +317,10 @@ const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, 
  * Makes a Layer of Services that are started again when they die. A child is started after the children that it uses,
  * and stopped before them.
  *
- * The portals of a supervisor's Layer survive restarts: a call that begins during a restart waits, at most `hold`, and
- * a call in flight fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all
- * children and fails with `GaveUp`. The failure of a supervisor goes to the supervisor around it, to `Actor.launch`, or
- * to the actor whose `layer` contains the supervisor.
+ * The portals of a supervisor's Layer survive restarts. A call that begins during a restart waits no longer than the
+ * policy's option `hold`, and a call in flight fails with `ActorLost`. A supervisor that sees more deaths than its
+ * intensity allows stops all children and fails with `GaveUp`. The failure of a supervisor goes to the supervisor
+ * around it, to `Actor.launch`, or to the actor whose `layer` contains the supervisor.
  *
  * The Layer of a supervisor fails if a child's first start fails, after the children that were up have been stopped.
  * Children of a supervisor that use each other in a cycle are a defect, and a policy that contradicts itself is a
@@ -354,7 +354,7 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
 
 /**
  * Makes a supervisor that lives as long as the Scope, and returns when its children are up. A supervisor's failure that
- * reaches no owner is logged, unless `isHeard` is true.
+ * reaches no owner is logged, unless the function `isHeard` returns true.
  */
 const supervise = (
   own: Machine.Policy,
@@ -403,7 +403,7 @@ const supervise = (
 export interface RollOptions {
   /**
    * The time that the open calls of each replaced actor have to end. A replaced actor whose open calls take longer than
-   * `drain` is stopped, which cancels these calls.
+   * the time `drain` is stopped, which cancels these calls.
    */
   readonly drain: Duration.Input
   /** The number of children that a rolling restart replaces at the same time. Default: 1. */
@@ -485,7 +485,7 @@ export const roll = <const Services extends ReadonlyArray<AnyServiceClass>>(
   rollServices(services, (_, named) => named, options) as any
 
 /**
- * Rolls all Services of the supervisor to which a Service belongs, as `roll` does.
+ * Rolls all Services of the supervisor to which a Service belongs, as the function `roll` does.
  *
  * @example
  * ```ts
@@ -528,9 +528,9 @@ export interface DynamicChild {
  */
 export interface Dynamic<in out Self, in out Config> {
   /**
-   * Starts a child of the dynamic supervisor, and returns the child's portal, which survives restarts. `start` fails
-   * with the error of the start, with `NameTaken` when a child of that name exists, or with `ActorUnreachable` after
-   * the supervisor gave up.
+   * Starts a child of the dynamic supervisor, and returns the child's portal, which survives restarts. The function
+   * `start` fails with the error of the start, with `NameTaken` when a child of that name exists, or with
+   * `ActorUnreachable` after the supervisor gave up.
    */
   readonly start: (
     name: string,
@@ -557,7 +557,7 @@ export interface Dynamic<in out Self, in out Config> {
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
    * Waits until the supervisor has ended, and fails with `GaveUp` if the supervisor gave up and its children have
-   * stopped. A program races its work with `ended` when the work must not outlive the children.
+   * stopped. A program races its work with the effect `ended` when the work must not outlive the supervisor's children.
    */
   readonly ended: Effect.Effect<void, GaveUp>
 }

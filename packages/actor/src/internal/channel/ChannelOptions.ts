@@ -1,5 +1,5 @@
 /**
- * The options of a connection, and the words that the connection passes to its owner.
+ * Defines the options of a connection, and the words that the connection passes to its owner.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * The `Hello` and the `Welcome` with which each side of a connection presents itself. `Hello` and `Welcome` have the
- * same fields; a `Hello` also names the role in which its actor dials.
+ * Makes the `Hello` and the `Welcome` with which the two sides of a connection present themselves. `Hello` and
+ * `Welcome` have the same fields; a `Hello` also names the role in which its actor dials.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
- * The end of a connection, and the callbacks that wait for this end. A connection has *retired* when it was closed
- * because neither side used it. Callbacks that wait for the end of a retired connection are moved to its successor,
- * because the peer lives.
+ * Ends a connection, and calls the callbacks that wait for the end of the connection. A connection has *retired* when
+ * it was closed because neither side used it. Callbacks that wait for the end of a retired connection are moved to the
+ * connection's successor, because the peer lives.
  *
  * @since 0.2.0
  */
@@ -67,8 +67,8 @@ export class Parting {
   }
 
   /**
-   * Takes note that no call can begin on the connection any more. `bye` is the farewell of the peer, if the peer has
-   * said `Bye`.
+   * Takes note that no call can begin on the connection any more. The parameter `bye` is the farewell of the peer, if
+   * the peer has said `Bye`.
    */
   callsEnd(bye: Uint8Array | undefined, guard: (what: string, wake: () => void) => void): void {
     this.isRetired ||= this.succession !== undefined && bye !== undefined && isIdle(bye)

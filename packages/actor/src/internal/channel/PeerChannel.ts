@@ -116,7 +116,7 @@ export class PeerChannel {
 
   /**
    * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner first gets, in
-   * their order, the words for the owner that arrived before `route` was called.
+   * their order, the words for the owner that arrived before the function `route` was called.
    */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
@@ -150,7 +150,9 @@ export class PeerChannel {
     return this.parting.isRetired ? undefined : Connection.byeOf(this.state)
   }
 
-  /** The latest connection to the same peer that this side knows: this connection, or a successor. */
+  /**
+   * The latest connection to the peer that this side knows: this connection, or the successor of a retired connection.
+   */
   get latest(): PeerChannel {
     return this.parting.succession?.latest ?? this
   }
@@ -186,8 +188,9 @@ export class PeerChannel {
   }
 
   /**
-   * Calls `callback` once, when no call can begin on this connection any more: earlier than `whenClosed`, and before
-   * any dialog is told of the end. A registered callback keeps an unused connection open, unless `rests` is true.
+   * Calls `callback` once, when no call can begin on this connection any more: earlier than a callback of `whenClosed`,
+   * and before any dialog is told of the connection's end. A registered callback keeps an unused connection open,
+   * unless the parameter `rests` is true.
    */
   whenCallsOver(callback: () => void, rests = false): () => void {
     return this.parting.whenCallsOver(Connection.isOver(this.state), callback, rests)
@@ -404,8 +407,8 @@ export class PeerChannel {
   }
 
   /**
-   * Tells the machine `Connection` of the large words whose first part arrived behind `behind` frames of the same chunk
-   * of bytes.
+   * Tells the machine `Connection` of the large words that began in a chunk of bytes, after `behind` whole frames of
+   * this chunk.
    */
   private begin(begun: ReadonlyArray<Frame.Begun>, behind: number): void {
     for (const { behind: at, dialog, word } of begun) {

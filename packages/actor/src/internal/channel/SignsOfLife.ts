@@ -1,7 +1,7 @@
 /**
  * Watches connections whose loss the transport may not report. A silent peer is asked for a sign of life, and counts as
  * lost if no sign comes. One fiber checks all connections of an actor, so that an idle connection needs no fiber of its
- * own. The check for signs of life also finds connections that neither side has used for a while.
+ * own. The check for signs of life also finds connections that neither side has used for the time `Timeouts.idle`.
  *
  * @since 0.2.0
  */
@@ -20,8 +20,8 @@ import type { PeerChannel } from "./PeerChannel.ts"
 const sliceCount = 40
 const minSliceMillis = 10
 /**
- * The number of checks by which one peer asks later than the other to close their idle connection, so that only one
- * asks.
+ * The number of checks by which one peer asks later than the other to close their idle connection, so that only one of
+ * the two peers asks.
  */
 const secondLooks = 2
 /**
@@ -35,8 +35,8 @@ interface Watched {
   /** The peer's count of signs of life at the last check of the channel. */
   signs: number
   /**
-   * The number of dialogs that had begun on the connection at the last check. `idleSince` is the time since which
-   * neither side has used the connection.
+   * The number of dialogs that had begun on the connection at the last check. The field `idleSince` is the time since
+   * which neither side has used the connection.
    */
   begun: number
   idleSince: number
@@ -67,8 +67,9 @@ export class SignsOfLife {
   }
 
   /**
-   * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. `isSecond` is
-   * true at only one of the two peers, which calls `idle` for an unused connection a little later than the other peer.
+   * Watches a channel until it is closed. A channel whose peer cannot vanish silently is not watched. The parameter
+   * `isSecond` is true at only one of the two peers, which calls `idle` for an unused connection a little later than
+   * the other peer.
    */
   watch(channel: PeerChannel, isSecond = false): void {
     if (!channel.canDieSilently) return

@@ -1,6 +1,6 @@
 /**
- * The successor of a connection that was closed because neither side used it. The successor of a closed connection
- * takes over the calls that had not begun, and the callbacks that wait for the end of the connection.
+ * Finds the successor of a connection that was closed because neither side used the connection. The successor of a
+ * closed connection takes over the calls that had not begun, and the callbacks that wait for the end of the connection.
  *
  *   open --Bye of an idle peer, or said by this side--> retired --the next use--> the successor
  *
@@ -36,7 +36,7 @@ export class Succession {
     this.successor = Effect.onExit(Effect.suspend(() => dial(this.ref)), (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) this.next = exit.value
-        // An interrupted dial of the successor does not show whether the peer can be reached.
+        // An interrupted dial of the connection's successor does not show whether the peer can be reached.
         else if (Cause.hasInterruptsOnly(exit.cause)) return
         this.resting.wake(Exit.isSuccess(exit) ? exit.value : undefined)
       }))
@@ -48,9 +48,9 @@ export class Succession {
   }
 
   /**
-   * Calls `callback` once, when no call can begin on the successor any more, or when the successor cannot be dialled.
-   * `watch` dials the successor, unless `rests` is true. With `rests` the callback waits until other work dials the
-   * successor.
+   * Calls `callback` once, when no call can begin on the connection's successor any more, or when this successor cannot
+   * be dialled. The function `watch` dials the connection's successor, unless the parameter `rests` is true. If `rests`
+   * is true, the callback waits until other work dials the connection's successor.
    */
   watch(callback: () => void, rests: boolean): () => void {
     let isOver = false
@@ -71,8 +71,8 @@ export class Succession {
 const retirements = new WeakSet<object>()
 
 /**
- * Makes the error of a dialog that has not begun because its connection retired. Code that uses the successor catches
- * the error of a dialog that has not begun, and repeats the dialog on the successor.
+ * Makes the error of a dialog that has not begun because its connection retired. Code that uses a connection's
+ * successor catches the error of a dialog that has not begun, and repeats the dialog on this successor.
  */
 export const retirement = (actor: ActorId): ActorError => {
   const how = { _tag: "ConnectionClosed", reason: "its connection was closed, because neither side used it" } as const
@@ -85,7 +85,7 @@ const isRetirement = (error: unknown): boolean => typeof error === "object" && e
 
 /**
  * Uses a connection or its successor: work that has surely not begun on a retired connection is begun again on the
- * successor.
+ * connection's successor.
  */
 export const following = <A, E, R>(
   channel: PeerChannel,
@@ -101,7 +101,7 @@ export const following = <A, E, R>(
 
 /**
  * Reads a stream from a connection or its successor: a stream that has not begun on a retired connection is opened on
- * the successor.
+ * the connection's successor.
  */
 export const followingStream = <A, E, R>(
   channel: PeerChannel,

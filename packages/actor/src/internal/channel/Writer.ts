@@ -112,8 +112,8 @@ export class Writer {
   }
 
   /**
-   * Sends a word of this side to the peer. With `inOrder` the word overtakes no earlier word of its dialog, even if the
-   * lane of the word leaves first.
+   * Sends a word of this side to the peer. If the parameter `inOrder` is true, the word overtakes no earlier word of
+   * its dialog, even if the lane of the word leaves first.
    */
   send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return

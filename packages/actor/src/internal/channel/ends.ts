@@ -1,4 +1,4 @@
-/** The errors of dialogs whose connection has ended, and of dialogs that end before their connection. */
+/** Makes the errors of dialogs whose connection has ended, and of dialogs that end before their connection. */
 import type * as Connection from "@furrow/protocol/Connection"
 import * as Failure from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"

@@ -10,8 +10,8 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import { logError } from "../settings/Log.ts"
 
 /**
- * Reports that a connection failed inside the runtime. `report` never throws, because no caller of `report` could
- * handle the error.
+ * Reports that a connection failed inside the runtime. The function `report` never throws, because no caller of
+ * `report` could handle the error.
  */
 export const report = (
   { context, events }: { readonly events: Events; readonly context?: Context.Context<never> | undefined },

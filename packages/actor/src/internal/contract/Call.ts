@@ -259,9 +259,9 @@ const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
  * Defines a function that an actor can run: one payload as its input, one answer or typed error as its result. An
  * omitted schema means no payload and no answer (`Void`), or no error (`Never`).
  *
- * `module` must be `import.meta.url` of a file that makes or exports the definition. An actor imports the file that
- * `module` names, and finds the definition by its name. `layer` provides the services of the handler, and is built once
- * in the actor before the actor is ready.
+ * The option `module` must be `import.meta.url` of a file that makes or exports the definition. An actor imports the
+ * file that `module` names, and finds the definition by its name. The option `layer` provides the services of the
+ * handler, and is built once in the actor before the actor is ready.
  *
  * @example
  * ```ts

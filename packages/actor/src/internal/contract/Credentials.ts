@@ -1,6 +1,6 @@
 /**
- * Credentials of a tree, which actors hold and never show: the name of the tree, and the secret by which its members
- * are known.
+ * Makes the credentials of a tree, which actors hold and never show: the name of the tree, and the secret by which its
+ * members are known.
  *
  * @since 0.1.0
  */
@@ -34,8 +34,8 @@ export interface TreeCredentials {
  * The credentials in force, for the Layers of transports and of spawners, and for ambient Layers. The runtime provides
  * the credentials, in the root and in every actor.
  *
- * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. `run`
- * names this run of the tree: each start of a root makes a new `run`, which all actors of the tree share.
+ * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. The field
+ * `run` names this run of the tree: each start of a root makes a new `run`, which all actors of the tree share.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * The contracts of dialogs: linked pairs of fibers that exchange a first value, stream both ways and settle once.
+ * Declares the contracts of dialogs: linked pairs of fibers that exchange a first value, stream both ways and settle
+ * once.
  *
  * A dialog call is only data: it cannot run by itself. `portal.open` opens a dialog with its handler in an actor, and
  * `Actor.openTest` with its handler in this process.
@@ -30,9 +31,10 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
 /**
  * The policy for one reader of `subscribe` that is too slow:
  *
- * - `wait` slows every reader of the stream down to the speed of the slow reader
- * - `lag` tells the slow reader once that it has lost items, and continues with the oldest item that is kept
- * - `drop` loses the oldest items of the slow reader without telling the reader
+ * - The policy `wait` slows every reader of the stream down to the speed of the slow reader
+ * - The policy `lag` tells the slow reader once that this reader has lost items, and continues with the oldest item
+ *   that is kept
+ * - The policy `drop` loses the oldest items of the slow reader without telling the reader
  *
  * @category models
  * @since 0.1.0
@@ -54,15 +56,15 @@ export interface SubscribeOptions {
  */
 export interface MsgStream<in Send, out Receive, out E = never> {
   /**
-   * Sends one message, and waits for credit. `send` fails with `ChannelClosed` after either side of the dialog has
-   * ended.
+   * Sends one message, and waits for credit. The method `send` fails with `ChannelClosed` after either side of the
+   * dialog has ended.
    */
   readonly send: (message: Send) => Effect.Effect<void, E | ActorError>
   /** Sends many messages, in as few frames as the window allows. */
   readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
   /**
-   * Receives the next message of the dialog. At the end of the stream `receive` fails with `Cause.Done` each time, or
-   * with the failure of the dialog.
+   * Receives the next message of the dialog. At the end of the stream the method `receive` fails with `Cause.Done` each
+   * time, or with the failure of the dialog.
    */
   readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
   /** Receives the next message of the dialog if a message has already come. */
@@ -87,20 +89,20 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   /**
    * A stream of the unread and of all later messages, until the dialog's stream or the Scope ends. All readers of one
    * dialog get the same messages. Each message is read once from the connection, whatever the number of readers. While
-   * subscribers exist, `receive` is a reader beside the subscribers. `receive` delays no subscriber, and fails once
-   * with `StreamOverrun` when it is 64 messages behind.
+   * subscribers exist, `receive` is a reader beside the subscribers. The method `receive` delays no subscriber, and
+   * fails once with `StreamOverrun` when 64 messages for it are unread.
    */
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
   /**
-   * Ends this side's half of the dialog, so that the peer's `receive` ends. A repeated `end` has no effect, and the
-   * other direction of the dialog stays open.
+   * Ends this side's half of the dialog, so that the peer's `receive` ends. The direction from the peer stays open, and
+   * a repeated call of `end` has no effect.
    */
   readonly end: Effect.Effect<void>
   /**
-   * Ends this side's half of the dialog and stops reading; returns the messages that stay unread. A repeated `close`
-   * has no effect.
+   * Ends this side's half of the dialog and stops reading; returns the messages that stay unread. A repeated call of
+   * `close` has no effect.
    */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**

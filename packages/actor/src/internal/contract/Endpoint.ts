@@ -84,8 +84,8 @@ export interface StreamEndpoint<
 }
 
 /**
- * An endpoint that holds a dialog: a payload, a first value, messages both ways, and a result. `input` is the stream
- * from the caller to the actor, and `output` the stream from the actor to the caller.
+ * An endpoint that holds a dialog: a payload, a first value, messages both ways, and a result. The field `input` is the
+ * stream from the caller to the actor, and `output` is the stream from the actor to the caller.
  *
  * @category models
  * @since 0.1.0

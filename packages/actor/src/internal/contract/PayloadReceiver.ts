@@ -1,5 +1,5 @@
 /**
- * Decisions, as values, of a reader of a stream about payloads that do not match their schema.
+ * Makes, as values, the decisions of a stream's reader about payloads that do not match their schema.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * A Layer as data, which a parent sends to an actor so that the actor builds the same Layer.
+ * Describes a Layer as data, which a parent sends to an actor so that the actor builds this Layer too.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
- * The endpoints behind an RpcGroup of Effect: one for each procedure, with the group's own schemas, and the session
- * that a client holds. Effect's RpcServer and RpcClient define the meaning of a request; this module only defines how a
- * request crosses.
+ * Makes the endpoints behind an RpcGroup of Effect: one for each procedure, with the group's own schemas, and the
+ * session that a client holds. Effect's RpcServer and RpcClient define the meaning of a request; this module only
+ * defines how a request crosses.
  *
  *   payload   the session, headers, discard, and the procedure's own payload
  *   answer    the procedure's own success, or nothing where the caller discards it
@@ -115,7 +115,8 @@ const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
 
 /**
  * The endpoints of a group, by the names of its procedures. Throws when a procedure has parse options, because the
- * codecs of an actor have no parse options. `who` names the function that was given the group, for the error.
+ * codecs of an actor have no parse options. The parameter `who` names the function that got the group, for the text of
+ * the error.
  */
 export const endpointsOf = (who: string, { requests }: Group): ReadonlyMap<string, Endpoint.AnyEndpoint> => {
   const parsed = Array.from(requests.values()).filter(({ annotations }) =>

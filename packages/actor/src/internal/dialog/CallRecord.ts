@@ -20,7 +20,7 @@ export interface Recorded {
   readonly span: Spans.Begun | undefined
 }
 
-/** The functions are fields of one object, so that a measurement can replace them. */
+/** The functions that record a call are fields of one object, so that a measurement can replace these functions. */
 export const CallRecord = {
   /**
    * Begins the record of a call, and returns the counts of its endpoint; `undefined` for calls of the runtime itself,
@@ -36,7 +36,10 @@ export const CallRecord = {
     return calls
   },
 
-  /** Ends the record of a call when the call has ended. `wasCancelled` is true if this side cancelled the call. */
+  /**
+   * Ends the record of a call when the call has ended. The parameter `wasCancelled` is true if this side cancelled the
+   * call.
+   */
   end: (calls: Calls, call: Recorded, endpoint: AnyEndpoint, settled: Settled, wasCancelled: boolean): void => {
     const { channel, id, since, span } = call
     const { events, peer, turn } = channel

@@ -1,8 +1,8 @@
 /**
  * A dialog as its callee holds it: what a handler of `Actor.dialog` gets besides the payload.
  *
- * The handler opens the dialog with its first value, which gives the handler the stream for further messages. A dialog
- * ends when its handler ends.
+ * The handler sends the first value of the dialog, and gets the stream for further messages. A dialog ends when its
+ * handler ends.
  *
  * @since 0.1.0
  */

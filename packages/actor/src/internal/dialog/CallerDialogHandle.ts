@@ -1,5 +1,5 @@
 /**
- * A dialog as its caller holds it (docs/semantics.md has its table of cancellation).
+ * A dialog as its caller holds it (docs/semantics.md has the table of a dialog's cancellation).
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
@@ -359,7 +359,10 @@ class OpenDialog {
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  /** Returns the failures of the body that are missing in `told`, because the race with the callee dropped them. */
+  /**
+   * Returns the failures of the body that are missing in the cause `told`, because the race with the callee dropped
+   * these failures.
+   */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
     const known = new Set(told.reasons.map(raisedBy))

@@ -178,8 +178,8 @@ const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>):
 }
 
 /**
- * The data that crosses beside the payload of a call, or `null` when there is no such data, as in most calls. `span` is
- * the span of the call itself, if it is traced.
+ * The data that crosses beside the payload of a call, or `null` when there is no such data, as in most calls. The
+ * parameter `span` is the span of the call itself, if it is traced.
  */
 export const metaOf = (
   fiber: Fiber.Fiber<unknown, unknown>,

@@ -46,7 +46,7 @@ export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(run
  */
 const maxDialogs = 10_000
 
-/** The number of further dialogs that are admitted for requests of the runtime itself. */
+/** The number of dialogs above a peer's limit that an actor admits for requests of the runtime itself. */
 const runtimeReserve = 1_000
 
 /** The number of characters of an endpoint's name that a refusal repeats, because the name comes from the peer. */

@@ -83,8 +83,8 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
 }
 
 /**
- * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. `ending`
- * is true if the handler's actor serves no more calls.
+ * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. The
+ * parameter `ending` is true if the handler's actor serves no more calls.
  */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
@@ -176,8 +176,8 @@ export const toEffect = (
 
 /**
  * True when the last word of a cancelled stream is a failure that came before the cancel, because the producer had run
- * ahead of its reader. `ranAhead` is false for a failure with the flag `ending`, because such a failure comes from the
- * end of the whole actor.
+ * ahead of its reader. The result `ranAhead` is false for a failure with the flag `ending`, because such a failure
+ * comes from the end of the whole actor.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false

@@ -1,5 +1,6 @@
 /**
- * The last word of a dialog in the form for its caller: the value, the endpoint's own error, or an `ActorError`.
+ * Turns the last word of a dialog into the form for its caller: the value, the endpoint's own error, or an
+ * `ActorError`.
  *
  * @since 0.1.0
  */

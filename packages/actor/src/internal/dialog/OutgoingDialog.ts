@@ -161,8 +161,8 @@ export class OutgoingDialog implements CallerPort {
   }
 
   /**
-   * Cancels the dialog. `byUs` is true if the code that opened the dialog asks for the cancel, and false if the runtime
-   * asks for the cancel.
+   * Cancels the dialog. The parameter `byUs` is true if the code that opened the dialog asks for the cancel, and false
+   * if the runtime asks for the cancel.
    */
   cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
     this.input({ _tag: "Cancel", cancellation, byUs })
@@ -284,9 +284,9 @@ const cancelAs = (
   })
 
 /**
- * The failure of the callee's cleanup after a cancel. `unheard` gets a failure that the callee sent before the cancel
- * reached it. The caller does not fail with a failure that came before the cancel, because an interrupted local call
- * does not do so either.
+ * The failure of the callee's cleanup after a cancel. The callback `unheard` gets a failure that the callee sent before
+ * the cancel reached it. The caller does not fail with a failure that came before the cancel, because an interrupted
+ * local call does not fail with an earlier failure either.
  */
 const cleanupOf = (
   settled: Settled,

@@ -1,8 +1,8 @@
 /**
- * The questions of an actor to the registrar of its tree: the contract of these questions, and a client that asks them.
- * The root serves the contract of the registrar like any endpoint of its own (`RegistrarService`). An actor whose
- * parent is the root asks the registrar over the connection to its parent. Any other actor asks the registrar over a
- * connection that it dials to the root.
+ * Defines the questions of an actor to the registrar of its tree, and the client that asks these questions. The root
+ * serves the contract of the registrar like any endpoint of its own (`RegistrarService`). An actor whose parent is the
+ * root asks the registrar over the connection to its parent. Any other actor asks the registrar over a connection that
+ * it dials to the root.
  *
  * Parents register their children, because a parent knows when a child is ready and when it has ended. A parent learns
  * of the end of a child from the exit of the child's process, and not from a lease.
@@ -77,7 +77,7 @@ export interface Directory {
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
    * Lists an actor that is ready, with its process number. An actor that takes over the role of another actor is listed
-   * in the place of that actor. `replaces` is the uuid of the earlier actor, which may be gone already.
+   * in the place of that actor. The parameter `replaces` is the uuid of the earlier actor, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
   /**

@@ -16,7 +16,7 @@ import type { Directory } from "./Directory.ts"
 import { RegistrarService, type TreeRegistrar } from "./RegistrarService.ts"
 
 /**
- * The tree for which a Discovery is opened, before its root and its connections exist.
+ * The tree for which a Discovery is opened, before the tree's root and connections exist.
  *
  * @category models
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * Follows the other trees of an engine, and reports their actors to the registrar of a tree, or to a tool. The engine's
- * list is read at each hint, and at least four times in each lease.
+ * list is read at each hint, and at least four times within the duration of a lease.
  *
  * An outage of the engine leaves the list of actors unchanged. Every watcher of the registry gets a snapshot when the
  * engine answers again after an outage.
@@ -20,7 +20,7 @@ import * as TreePages from "./TreePages.ts"
 
 /**
  * An engine, and a lease whose duration determines how often the engine's list is read. A follower of an engine holds
- * no key under its lease.
+ * no key under this lease.
  */
 type Service = Pick<Leases["Service"], "driver" | "lease">
 

@@ -1,5 +1,5 @@
 /**
- * The errors of dials whose greeting ends without a connection between the two peers.
+ * Makes the errors of dials whose greeting ends without a connection between the two peers.
  *
  * @since 0.1.0
  */

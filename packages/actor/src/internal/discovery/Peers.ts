@@ -1,5 +1,5 @@
 /**
- * The connections of an actor to actors that are neither its parent nor its children. Each pair of actors has one
+ * Keeps the connections of an actor to actors that are neither its parent nor its children. Each pair of actors has one
  * connection, which is made at its first use and carries the dialogs of both sides. The machine `Rendezvous` decides,
  * and this module carries out its actions.
  *
@@ -49,8 +49,8 @@ const maxStrangerGreetingBytes = 16 * 1024
 const duplicateRetryMillis = 50
 
 /**
- * The number of further dials after a connection that ended in its greeting. When there are many strangers, later
- * strangers may evict a peer before it has proven itself, however quick the peer is.
+ * The number of times that an actor dials again after a connection has ended in its greeting. When there are many
+ * strangers, later strangers may evict a peer before it has proven itself, however quick the peer is.
  */
 const greetingRetries = 4
 
@@ -76,8 +76,8 @@ export interface PeersOptions {
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
   /**
-   * Asks a peer to close a connection that this side does not use. `rest` is absent in an actor whose idle connections
-   * stay open.
+   * Asks a peer to close a connection that this side does not use. The function `rest` is absent in an actor whose idle
+   * connections stay open.
    */
   readonly rest?: ((channel: PeerChannel) => Effect.Effect<unknown, unknown>) | undefined
   /** Handles the request of a peer to end this actor. */
@@ -85,8 +85,8 @@ export interface PeersOptions {
 }
 
 /**
- * The failure to reach an actor. `gone` is true if the actor has ended or is about to end, or if no connection leads to
- * the actor.
+ * The failure to reach an actor. The field `gone` is true if the actor has ended or is about to end, or if no
+ * connection leads to the actor.
  */
 export interface NotThere {
   readonly gone: boolean
@@ -129,7 +129,7 @@ export class Peers {
   private readonly options: PeersOptions
   private state: Rendezvous.State<PeerChannel, Connection>
   private readonly dials = new Map<string, Dial>()
-  /** The timer of each stranger, which bounds its greeting. */
+  /** The timer of each stranger, which bounds the stranger's greeting. */
   private readonly bounds = new Map<Connection, Running>()
   private readonly signsOfLife: SignsOfLife
   /** The part of this module that closes connections which neither side uses. */
@@ -263,7 +263,7 @@ export class Peers {
         ))
       }
       // The Deferred of the listener is read from a local variable, because a transport that refuses at once has
-      // already emptied the field.
+      // already emptied the field `listener`.
       return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )

@@ -14,7 +14,7 @@
  * player of a role holds the name of the role until this player is gone.
  *
  * Actors of other trees are listed behind the actors of this tree, as their own trees report them (`Found`, `Lost`). A
- * claim ignores actors of other trees, because these hold no name in this registrar.
+ * claim ignores actors of other trees, because actors of other trees hold no name in this registrar.
  *
  * Indexes replace scans and sorts: actors of one name are kept in the order in which they became ready, and children
  * below their parents.
@@ -433,7 +433,7 @@ export function* walk(state: State, name: string | undefined, tiers: number | un
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }
 
-/** The first `most` entries that `walk` gives; with `own` only entries of actors of this tree. */
+/** The first `most` entries that the function `walk` gives; if `own` is true, only entries of actors of this tree. */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
   for (const entry of walk(state, name, own ? 1 : undefined)) {

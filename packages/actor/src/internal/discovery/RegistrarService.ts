@@ -115,8 +115,8 @@ export interface TreeRegistrar extends Directory {
   /** Gives the actors of this tree, without those of other trees: first a snapshot, then each change. */
   readonly own: Stream.Stream<Registrar.Change>
   /**
-   * Lists actors of other trees; `tier` is 1 for trees on this host and 2 for trees on other hosts. An actor that two
-   * engines list stays listed until both engines have lost it.
+   * Lists actors of other trees; the parameter `tier` is 1 for trees on this host and 2 for trees on other hosts. An
+   * actor that two engines list stays listed until both engines have lost it.
    */
   readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
   /** Removes actors of other trees from the registrar's list of actors. */

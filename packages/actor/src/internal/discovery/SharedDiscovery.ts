@@ -113,8 +113,8 @@ class Publisher {
   }
 
   /**
-   * True when the head of the tree's list must be published: always for `everyone`, and for a host only when the tree
-   * lists an actor there.
+   * True when the head of the tree's list must be published: always for all trees (`everyone`), and for the trees of
+   * one host only when the tree lists an actor for these trees.
    */
   private get isNeeded(): boolean {
     return this.reach === "everyone" || this.state.pages.length > 0
@@ -329,8 +329,9 @@ const share = (
  * until its lease ends. Only a start with `unique: true` asks the engine: the start fails with `NameTaken` when an
  * actor of another tree has the name, and with `ActorUnreachable` when the engine does not answer.
  *
- * `layerShared` wraps the Discovery of the context, by default `Discovery.layerTree`, so that several engines can list
- * a tree. A tree uses each engine once: a second Discovery over the same engine fails with `RuntimeLayerError`.
+ * The function `layerShared` wraps the Discovery of the context, by default `Discovery.layerTree`, so that several
+ * engines can list a tree. A tree uses each engine once: a second Discovery over the same engine fails with
+ * `RuntimeLayerError`.
  *
  * @example
  * ```ts

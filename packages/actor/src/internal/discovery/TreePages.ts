@@ -91,7 +91,8 @@ export const ended = ({ entries }: Page, there: ReadonlySet<string>): ReadonlyAr
     .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
 
 /**
- * Applies changes of the tree to its pages. `shows` says which entries the trees within the reach of the pages may see.
+ * Applies changes of the tree to its pages. The function `shows` says which entries the trees within the reach of the
+ * pages may see.
  */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }

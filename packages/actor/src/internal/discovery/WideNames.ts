@@ -1,6 +1,6 @@
 /**
- * The names that actors of this tree hold alone among all trees. Each name that the tree holds alone is a key under the
- * tree's lease, and is held as long as an actor of the tree with this name lives.
+ * Holds the names that actors of this tree have alone among all trees. Each name that the tree holds alone is a key
+ * under the tree's lease, and is held as long as an actor of the tree with this name lives.
  *
  * A name may be lost while the engine is out of reach: its actor lives on, and another tree may take the name. The
  * engine is asked for a lost name until the engine grants the name, and the actor with this name is not published

@@ -1,5 +1,5 @@
 /**
- * The failures between two actors, as a closed union of tagged errors.
+ * Defines the failures between two actors, as a closed union of tagged errors.
  *
  * An endpoint's own error keeps its type, an error of the runtime is one member of `ActorError`, and a local defect
  * stays a local defect. Every `ActorError` names the side that caused the error, the actor or endpoint that it
@@ -72,11 +72,11 @@ const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * Another actor cancelled the work: the actor `by` asked first for the cancel, with the given `reason`. `acknowledged`
- * is false when the far finalizers did not end within their bound (`Timeouts.cancel`).
+ * Another actor cancelled the work: the actor `by` asked first for the cancel, with the given `reason`. The field
+ * `acknowledged` is false when the far finalizers did not end within their bound (`Timeouts.cancel`).
  *
- * `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. `began` is `"no"` when
- * the actor refused the call because of the cancel, so that no part of the call has run.
+ * The field `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. The field
+ * `began` is `"no"` when the actor refused the call because of the cancel, so that no part of the call has run.
  *
  * @example
  * ```ts
@@ -105,8 +105,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 
 /**
  * The schema of the ways to lose an actor: exit of its process, a signal (`Killed`: from the owner), full memory, a
- * closed connection, silence. `Silent` says for how many `millis` no sign of life came over a connection that can be
- * lost without notice.
+ * closed connection, silence. The loss `Silent` says for how many `millis` no sign of life came over a connection that
+ * can be lost without notice.
  *
  * @example
  * ```ts
@@ -153,13 +153,14 @@ export const formatLost = (how: Lost): string => {
 /**
  * The error of a call to an actor that is gone without a last word; every open call to the actor fails at once.
  *
- * `began` is `"no"` when the call never left this process, so that it can be repeated elsewhere without running twice.
- * `began` is `"maybe"` when the actor may have begun the call. `stderr` holds the last lines of the lost actor's
- * stderr, for its parent alone. `failure` is the lost actor's own report of an uncaught error.
+ * The field `began` is `"no"` when the call never left this process, so that it can be repeated elsewhere without
+ * running twice. The field `began` is `"maybe"` when the actor may have begun the call. The field `stderr` holds the
+ * last lines of the lost actor's stderr, for its parent alone. The field `failure` is the lost actor's own report of an
+ * uncaught error.
  *
- * `doing` lists the calls that the lost actor served when it died. `hint` says why the actor died, and what the user
- * can do next; null when the reason is not known. The parent of the lost actor knows `doing` and `hint`; for other
- * actors these fields are empty.
+ * The field `doing` lists the calls that the lost actor served when it died. The field `hint` says why the actor died,
+ * and what the user can do next; null when the reason is not known. The parent of the lost actor knows `doing` and
+ * `hint`; for other actors these fields are empty.
  *
  * @example
  * ```ts
@@ -203,12 +204,12 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
 /**
  * The reasons why an actor cannot be reached:
  *
- * - `gone` says that the wanted actor has ended, or belongs to another tree
- * - `timeout` says that the wanted actor gave no answer in time
- * - `refused` says that the wanted actor admitted no connection
- * - `transport` says that no transport can listen on the address or dial the address
- * - `closed` says that the calling actor is ending
- * - `none` says that the wanted actor does not exist, such as the parent of a root
+ * - The reason `gone` says that the wanted actor has ended, or belongs to another tree
+ * - The reason `timeout` says that the wanted actor gave no answer in time
+ * - The reason `refused` says that the wanted actor admitted no connection
+ * - The reason `transport` says that no transport can listen on the address or dial the address
+ * - The reason `closed` says that the calling actor is ending
+ * - The reason `none` says that the wanted actor does not exist, such as the parent of a root
  *
  * @example
  * ```ts
@@ -225,10 +226,11 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The error of an actor that cannot be reached by the calling actor. A program decides by `why`; `reason` explains the
- * failure to people.
+ * The error of an actor that cannot be reached by the calling actor. A program decides by the field `why`; the field
+ * `reason` explains the failure to people.
  *
- * `actor` is null when the caller knows only a name of the wanted actor. `target` names the wanted actor in words.
+ * The field `actor` is null when the caller knows only a name of the wanted actor. The field `target` names the wanted
+ * actor in words.
  *
  * @example
  * ```ts
@@ -259,8 +261,8 @@ const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof
 }
 
 /**
- * The actor does not expose the called endpoint, or exposes another endpoint of the same name. `exposed` lists the
- * endpoints that the actor does expose.
+ * The actor does not expose the called endpoint, or exposes another endpoint of the same name. The field `exposed`
+ * lists the endpoints that the actor does expose.
  *
  * @example
  * ```ts
@@ -291,8 +293,8 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 
 /**
  * The actor refused the call before any part of it ran, because `limit` dialogs of this caller are open at the actor,
- * or have ended unread. A caller avoids the refusal of calls by a bound on the number of its open calls. A `limit` of 0
- * means that the owner of the actor drains it (`isDraining`).
+ * or have ended unread. A caller avoids the refusal of calls by a bound on the number of its open calls. A field
+ * `limit` of 0 means that the owner of the actor drains it (`isDraining`).
  *
  * @example
  * ```ts
@@ -334,12 +336,12 @@ export const aboveLimit = (bytes: number, limit: number): string =>
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * The error of a value that does not match its schema, or is too large to send. `issue` names the mismatch, and `part`
- * names the value of the call that has the mismatch. For the settings of a Service, `part` is `config` and `endpoint`
- * is the key of the Service.
+ * The error of a value that does not match its schema, or is too large to send. The field `issue` names the mismatch,
+ * and the field `part` names the value of the call that has the mismatch. For the settings of a Service, `part` is
+ * `config` and `endpoint` is the key of the Service.
  *
- * `side` is the side that made the value, which is `caller` before the call was sent, and `callee` in the actor.
- * `actor` is the actor that serves the endpoint.
+ * The field `side` is the side that made the value, which is `caller` before the call was sent, and `callee` in the
+ * actor. The field `actor` is the actor that serves the endpoint.
  *
  * @example
  * ```ts
@@ -371,7 +373,7 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
 
 /**
  * One side broke the rules of the protocol, and the connection was closed: a bug in a runtime, or a peer that does not
- * run Furrow. `side` is the side that broke `rule`; a program can only report this error.
+ * run Furrow. The field `side` is the side that broke `rule`; a program can only report this error.
  *
  * @example
  * ```ts
@@ -410,9 +412,9 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The error of a failed start: the actor did not become ready. `step` is the step that the start had reached, `reason`
- * the cause of the failure, and `stderr` the last lines of the actor's stderr. `hint` says why the process died, or why
- * the module could not be used, and what the user can do next; null when the reason is not known.
+ * The error of a failed start: the actor did not become ready. The field `step` is the step that the start had reached,
+ * `reason` the cause of the failure, and `stderr` the last lines of the actor's stderr. The field `hint` says why the
+ * process died, or why the module could not be used, and what the user can do next; null when the reason is not known.
  *
  * The pid of `actor` is 0 when the start failed before the actor had a process.
  *
@@ -479,7 +481,7 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 
 /**
  * Another actor holds the wanted name, and one of the two actors has asked to hold this name alone (`unique: true`).
- * `actor` is the holder of the name; its pid is 0 while the holder is starting.
+ * The field `actor` is the holder of the name; the pid of a holder that is starting is 0.
  *
  * @example
  * ```ts
@@ -537,13 +539,13 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
 }
 
 /**
- * Work in another actor failed with a defect, or with an error without a schema, which arrives as boxed text. `cause`
- * shows the stack that the error has in the other actor.
+ * Work in another actor failed with a defect, or with an error without a schema, which arrives as boxed text. The field
+ * `cause` shows the stack that the error has in the other actor.
  *
- * `boxed.origin` is the actor in which the error happened, and `boxed.path` lists the actors that passed it on.
- * `others` holds the errors that happened together with the first error.
+ * The field `boxed.origin` is the actor in which the error happened, and `boxed.path` lists the actors that passed it
+ * on. The field `others` holds the errors that happened together with the first error.
  *
- * `ending` is true when `actor` does not outlive the failure, so that it answers no further call.
+ * The field `ending` is true when `actor` does not outlive the failure, so that it answers no further call.
  *
  * @example
  * ```ts

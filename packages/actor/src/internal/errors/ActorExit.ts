@@ -10,8 +10,8 @@ import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
  * The end of an actor, seen by its owner or by another actor that waits for it. The exit of an actor is a value, and
  * never an exception.
  *
- * `cleanup` holds the failures of the actor's finalizers, and names a cleanup that was cut off; `cleanup` is empty
- * after a clean end.
+ * The field `cleanup` holds the failures of the actor's finalizers, and names a cleanup that was cut off; `cleanup` is
+ * empty after a clean end.
  *
  * @category models
  * @since 0.1.0

@@ -12,9 +12,9 @@ import * as Context from "effect/Context"
 import type * as Option from "effect/Option"
 
 /**
- * The annotation on an interruption that another actor's cancel causes. `by` is the actor that asked first for the
- * cancel, `reason` its reason in words, and `deadline` the milliseconds that finalizers have. `cancelledBy` reads the
- * annotation `CancelledBy` from a cause.
+ * The annotation on an interruption that another actor's cancel causes. The field `by` is the actor that asked first
+ * for the cancel, `reason` its reason in words, and `deadline` the milliseconds that finalizers have. The function
+ * `cancelledBy` reads the annotation `CancelledBy` from a cause.
  *
  * @example
  * ```ts

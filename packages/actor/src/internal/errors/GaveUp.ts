@@ -23,8 +23,8 @@ const formatExit = (exit: ActorExit): string => {
  * stopped all its children. `Actor.launch` fails with `GaveUp`, a supervisor above the failed one counts this error as
  * a death, and an actor around the supervisor fails with `GaveUp`.
  *
- * `child` is the child that died last, and `exits` holds the deaths within the time of the intensity, the oldest first,
- * at most 100.
+ * The field `child` is the child that died last, and `exits` holds the deaths within the time of the intensity, the
+ * oldest first, at most 100.
  *
  * @example
  * ```ts

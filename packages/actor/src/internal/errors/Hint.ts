@@ -1,5 +1,5 @@
 /**
- * The death of an actor, with its kind for programs, and with a description and advice for people.
+ * Describes the death of an actor: its kind for programs, and its reason and advice for people.
  *
  * @since 0.2.0
  */
@@ -8,16 +8,18 @@ import * as Schema from "effect/Schema"
 /**
  * The ways in which an actor dies, as a schema:
  *
- * - `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor for its memory
- * - `abort` says that the actor aborted, and `crash` that native code in the actor crashed
- * - `signal` says that a process outside of the tree sent the actor a signal
- * - `owner` says that the owner killed the actor because the actor did not answer
- * - `release` says that the owner killed the actor because a finalizer of the actor did not end
- * - `blocked` says that the owner killed the actor while the actor was in a call of the kernel
- * - `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled rejection
- * - `exit` says that code of the actor called `process.exit`
- * - `import` says that importing the actor's module threw, and `layer` that a Layer of the actor failed
- * - `parent` says that the parent of the actor was lost
+ * - The kind `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor for its
+ *   memory
+ * - The kind `abort` says that the actor aborted, and `crash` that native code in the actor crashed
+ * - The kind `signal` says that a process outside of the tree sent the actor a signal
+ * - The kind `owner` says that the owner killed the actor because the actor did not answer
+ * - The kind `release` says that the owner killed the actor because a finalizer of the actor did not end
+ * - The kind `blocked` says that the owner killed the actor while the actor was in a call of the kernel
+ * - The kinds `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled
+ *   rejection
+ * - The kind `exit` says that code of the actor called `process.exit`
+ * - The kind `import` says that importing the actor's module threw, and `layer` that a Layer of the actor failed
+ * - The kind `parent` says that the parent of the actor was lost
  *
  * @example
  * ```ts
@@ -62,8 +64,8 @@ export type Hint = typeof Hint.Type
 /**
  * A call that an actor served when it died: the endpoint, its caller as `name@pid`, and how long it had run (`millis`).
  *
- * `recorded` is true when the actor itself had written the call into its record. `recorded` is false when only the
- * parent knows of the call, which the actor may not have begun.
+ * The field `recorded` is true when the actor itself had written the call into its record. The field `recorded` is
+ * false when only the parent knows of the call, which the actor may not have begun.
  *
  * @example
  * ```ts

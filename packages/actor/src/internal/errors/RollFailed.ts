@@ -10,11 +10,12 @@ import type { ActorError } from "./ActorError.ts"
  * The error of a rolling restart that has not replaced all of its children. Each child that was not replaced keeps the
  * actor that it had before.
  *
- * `child` is the child at which the roll failed, and `why` is the reason of the failure. The reason `"start"` says that
- * the replacing actor did not start, and `error` says why. The reason `"busy"` says that another roll is replacing this
- * child, and `"unknown"` that no child of this name exists. The reason `"closed"` says that the supervisor has ended,
- * or is ending. `replaced` lists the children that the roll replaced before it failed, including children of other
- * supervisors. A roll that is refused (`"busy"`, `"unknown"`) has replaced no child of its supervisor.
+ * The field `child` is the child at which the roll failed, and `why` is the reason of the failure. The reason `"start"`
+ * says that the replacing actor did not start, and `error` says why. The reason `"busy"` says that another roll is
+ * replacing this child, and `"unknown"` that no child of this name exists. The reason `"closed"` says that the
+ * supervisor has ended, or is ending. The field `replaced` lists the children that the roll replaced before it failed,
+ * including children of other supervisors. A roll that is refused (`"busy"`, `"unknown"`) has replaced no child of its
+ * supervisor.
  *
  * @example
  * ```ts

@@ -9,8 +9,8 @@ import * as Data from "effect/Data"
  * The error of a Layer of the platform that cannot be built in this process. The failure to build a Layer in a child
  * reaches the parent as a `SpawnFailed` with the same text.
  *
- * `what` and `key` name the Layer, and `module` the file that defines it. `step` is the step at which building failed:
- * importing the module, reading the settings, or building the Layer.
+ * The fields `what` and `key` name the Layer, and the field `module` names the file that defines it. The field `step`
+ * is the step at which building failed: importing the module, reading the settings, or building the Layer.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The failures and defects of a cause, as they were raised.
+ * Returns the failures and defects of a cause, as they were raised.
  *
  * @since 0.1.0
  */

@@ -26,8 +26,9 @@ export const unbox = (boxed: Boxed): Error => {
 }
 
 /**
- * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame.
- * `withParts` writes the parts of an error into its stack, without the lines that `Cause.pretty` would not show.
+ * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame. The
+ * function `withParts` writes the parts of an error into its stack, without the lines that `Cause.pretty` would not
+ * show.
  */
 const withParts = (stack: string, parts: ReadonlyArray<Error>): string =>
   parts.reduce(

@@ -1,6 +1,6 @@
 /**
- * Events of a tree of actors, as plain values. The runtime publishes the events of actors, and observers only read
- * them.
+ * Defines the events of a tree of actors, as plain values. The runtime publishes the events of actors, and observers
+ * only read them.
  *
  * The runtime always publishes events, because publishing without a subscriber costs one comparison.
  *
@@ -35,8 +35,8 @@ export type ActorEvent =
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   /**
-   * Payloads of `actor` on a stream of `endpoint` did not match their schema. `count` is the number of payloads of this
-   * stream so far with the same decision; the event comes when `count` reaches 1, 2, 4, 8 and so on.
+   * Payloads of `actor` on a stream of `endpoint` did not match their schema. The field `count` is the number of
+   * payloads of this stream so far with the same decision; the event comes when `count` reaches 1, 2, 4, 8 and so on.
    */
   | {
     readonly _tag: "PayloadRefused"
@@ -82,8 +82,8 @@ export type ActorEvent =
     readonly by: "standby" | "roll"
   }
   /**
-   * An actor that a roll has replaced is stopped. `open` is the number of the replaced actor's calls that were still
-   * open when the roll's time `drain` had passed.
+   * An actor that a roll has replaced is stopped. The field `open` is the number of the replaced actor's calls that
+   * were still open when the roll's time `drain` had passed.
    */
   | {
     readonly _tag: "ActorDrained"

@@ -1,6 +1,6 @@
 /**
- * The state of one actor as plain data, for an observer: which work waits for which other work, and how much credit is
- * left.
+ * Describes the state of one actor as plain data, for an observer: which work waits for which other work, and how much
+ * credit is left.
  *
  * The state for an observer consists of names, counts and ages. The state for an observer never contains a payload, a
  * local variable or the text of a message.
@@ -12,8 +12,8 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { SupervisorSnapshot } from "./Snapshot.ts"
 
 /**
- * The depth to which observers may look into a tree: not at all, by names and counts, or with a debugger. Furrow has no
- * debugger yet, so `debug` shows what `look` shows.
+ * The depth to which observers may look into a tree: not at all, by names and counts, or with values and code. Only the
+ * depth `debug` allows a profile of the processor time and a snapshot of the heap.
  *
  * @category models
  * @since 0.2.0

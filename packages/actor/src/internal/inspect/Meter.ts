@@ -10,8 +10,8 @@ import type { PoolInspection } from "./Inspection.ts"
 export const boundariesMillis: ReadonlyArray<number> = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
 
 /**
- * A duration that was measured many times, in milliseconds. Each call adds one, so the numbers lie beside each other in
- * memory, and a number that follows from the others is computed when it is read.
+ * A duration that was measured many times, in milliseconds. Each call adds one duration, so the counts of durations lie
+ * beside each other in memory, and the total is computed when it is read.
  */
 export class Durations {
   /** The number of durations in each bucket; the last bucket has no upper bound. */
@@ -46,7 +46,10 @@ export class Durations {
   }
 }
 
-/** The way in which a call ended, as its caller sees it. `failed` means that the callee has answered with a failure. */
+/**
+ * The way in which a call ended, as its caller sees it. The end `failed` means that the callee has answered with a
+ * failure.
+ */
 export type CallEnd = "ok" | "failed" | "cancelled" | "unanswered" | "lost"
 
 export const callEnds: ReadonlyArray<CallEnd> = ["ok", "failed", "cancelled", "unanswered", "lost"]

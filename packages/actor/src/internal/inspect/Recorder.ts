@@ -1,5 +1,5 @@
 /**
- * The record of the calls that an actor serves, in a file that outlives the actor.
+ * Writes the calls that an actor serves into a file that outlives the actor.
  *
  * @since 0.2.0
  */

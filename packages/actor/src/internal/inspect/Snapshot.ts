@@ -1,5 +1,5 @@
 /**
- * Snapshots of the runtime: plain data of one moment, cheap enough to take at any time.
+ * Defines the snapshots of the runtime: plain data of one moment, cheap enough to take at any time.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 /**
  * The numbers of payloads of streams that did not match their schema, one number for each decision. A chunk whose items
- * cannot be told apart counts as all of its items; `failed` counts each reader that failed.
+ * cannot be told apart counts as all of its items; the number `failed` counts each reader that failed.
  *
  * @category models
  * @since 0.1.0

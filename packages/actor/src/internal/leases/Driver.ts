@@ -20,8 +20,8 @@ import type * as Stream from "effect/Stream"
 export type Token = number
 
 /**
- * The lease under which one process holds its keys: all of them expire `ttlMillis` after the last renewal. The `id` of
- * a lease is new for every run of its process.
+ * The lease under which one process holds its keys: all keys of the lease expire `ttlMillis` milliseconds after its
+ * last renewal. The `id` of a lease is new for every run of its process.
  *
  * @category models
  * @since 0.2.0
@@ -58,8 +58,8 @@ export type Created =
   | { readonly _tag: "Expired" }
 
 /**
- * One page of an engine's keys, in the order of the keys. `next` is the position of the following page, and is absent
- * on the last page.
+ * One page of an engine's keys, in the order of the keys. The field `next` is the position of the following page, and
+ * is absent on the last page.
  *
  * @category models
  * @since 0.2.0
@@ -116,8 +116,8 @@ export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
    */
   readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
   /**
-   * Renews a lease and its keys. `renew` answers false when the lease had expired or never existed; in this case the
-   * lease begins now, without any key.
+   * Renews a lease and its keys. The function `renew` answers false when the lease had expired or never existed, and
+   * the lease then begins now, without any key.
    */
   readonly renew: (lease: Lease) => Asked<boolean>
   /** Releases a key, if the key is still held with the given token. */

@@ -34,8 +34,8 @@ interface Saved {
 }
 
 /**
- * Returns the state of an engine as text. With `isApart` the text leaves out the keys, because each key is saved by
- * itself.
+ * Returns the leases and keys of an engine as text. If the parameter `isApart` is true, the text leaves out the keys,
+ * because each key is saved by itself.
  */
 export const save = ({ held, last, leases }: Keys, now: number, isApart = false): string =>
   JSON.stringify(
@@ -54,9 +54,9 @@ export const saveKey = (keys: Keys, key: string): string | undefined => {
 }
 
 /**
- * Reads a saved state, and keys that were saved by themselves; `changed` names the saved keys that are free by now. If
- * the engine's clock has begun again since the state was saved, only the tokens are kept. `restore` throws for a text
- * that is neither a state nor a key.
+ * Reads the saved data of an engine, and keys that were saved by themselves; `changed` names the saved keys that are
+ * free by now. If the engine's clock has begun again since the data were saved, only the tokens are kept. The function
+ * `restore` throws for a text that holds neither an engine's data nor a key.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)
@@ -125,7 +125,9 @@ export const pageSize = 1_000
 
 const inOrder = (a: Held, b: Held): number => a.key < b.key ? -1 : 1
 
-/** Lists a page of the keys with a prefix. `list` sorts only the keys that may stand on the wanted page. */
+/**
+ * Lists a page of the keys with a prefix. The function `list` sorts only the keys that may stand on the wanted page.
+ */
 export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
   let found: Array<Held> = []
   let last: string | undefined

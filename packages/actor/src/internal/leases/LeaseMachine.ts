@@ -34,8 +34,8 @@ export type Input =
   /** An input that says, like `Tick`, that time has passed, but that causes no renewal of the lease. */
   | { readonly _tag: "Look"; readonly now: number }
   /**
-   * The engine has answered a renewal of the lease. `kept` is false when the lease had expired, and a new lease has
-   * begun.
+   * The engine has answered a renewal of the lease. The field `kept` is false when the lease had expired, and a new
+   * lease has begun.
    */
   | { readonly _tag: "Renewed"; readonly kept: boolean; readonly now: number }
   | { readonly _tag: "Failed"; readonly now: number }

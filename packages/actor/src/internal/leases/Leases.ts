@@ -1,6 +1,6 @@
 /**
- * The lease of this process at an engine: the process renews the lease while it runs, and stops relying on it before
- * another process can take over.
+ * The lease of this process at an engine: the process renews the lease while it runs, and stops relying on the lease
+ * before another process can take over.
  *
  * @since 0.2.0
  */
@@ -36,7 +36,7 @@ export interface LeasesOptions {
 const defaultTtl: Duration.Input = "15 seconds"
 
 /**
- * The lease of this process at an engine, under which `elect` and `publish` hold names.
+ * The lease of this process at an engine, under which the functions `elect` and `publish` hold names.
  *
  * @example
  * ```ts
@@ -57,7 +57,10 @@ export class Leases extends Context.Service<Leases, {
    * duration after its last renewal.
    */
   readonly fenced: (epoch: number) => Effect.Effect<void>
-  /** Asks the engine for a key; returns `undefined` when the engine does not answer within a quarter of the lease. */
+  /**
+   * Asks the engine for a key; returns `undefined` when the engine does not answer within a quarter of the lease's
+   * duration.
+   */
   readonly create: (key: string, value: string) => Effect.Effect<Created | undefined>
   /** Runs one effect at a time for each key, because the engine cannot tell two holders under one lease apart. */
   readonly alone: (key: string) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

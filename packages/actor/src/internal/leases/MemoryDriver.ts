@@ -22,40 +22,41 @@ import * as Keys from "./Keys.ts"
 const waitingHints = 1
 
 /**
- * Settings of an engine in one process: where its state is saved, and its clock.
+ * Settings of an engine in one process: where its leases and keys are saved, and its clock.
  *
  * @category models
  * @since 0.2.0
  */
 export interface DriverOptions {
   /**
-   * A callback that gets the whole state of the engine before each answer that depends on the state. When `save`
-   * throws, the state of the engine stays unchanged. Without `save` the state of the engine is lost with the process.
+   * A callback that gets the engine's leases and keys as text, before each answer that depends on a change of these
+   * leases and keys. When the callback `save` throws, the leases and keys of the engine stay unchanged. Without the
+   * callback `save` the leases and keys of the engine are lost with the process.
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * A callback that gets each changed key with its text, or `undefined` for a key that has become free. With `saveKey`
-   * the state of `save` has no keys, so that a change costs the same for any number of keys. Without `saveKey`, `save`
-   * gets all keys of the engine each time.
+   * A callback that gets each changed key with its text, or `undefined` for a key that has become free. With the
+   * callback `saveKey` the text for `save` holds no keys, so that a change costs the same for any number of keys.
+   * Without the callback `saveKey`, the callback `save` gets all keys of the engine each time.
    */
   readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
   /**
-   * The saved state of the engine: the text that `save` got last. The leases of the restored state continue, unless the
-   * engine's clock has begun again since the state was saved. Default: an empty state.
+   * The saved data of the engine: the text that the callback `save` got last. The restored leases continue, unless the
+   * engine's clock has begun again since the data were saved. Default: no data.
    */
   readonly restored?: string | undefined
-  /** The last text that `saveKey` got for each key that is held. Default: no texts. */
+  /** The last text that the callback `saveKey` got for each key that is held. Default: no texts. */
   readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
    * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
-   * state. The default clock of the engine is Effect's Clock.
+   * engine's data. The default clock of the engine is Effect's Clock.
    */
   readonly now?: (() => number) | undefined
 }
 
 /**
- * Makes an engine that lives in this process until the Scope closes. With `save` and `restored` another process
- * continues with the state that the engine had at the end of this process.
+ * Makes an engine that lives in this process until the Scope closes. With the options `save` and `restored` another
+ * process continues with the leases and keys that the engine had when this process ended.
  *
  * @example
  * ```ts
@@ -83,7 +84,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     for (const key of keys.changed) saveKey?.(key, undefined)
     const save = (next: Keys.Keys) => {
       const isFree = (key: string) => Keys.get(next, key) === undefined
-      // A free key is saved before the state, and a held key after it, so that no key is restored that was not granted.
+      // A free key is saved before the engine's other data, and a held key after these data, so that every restored key
+      // was granted.
       for (const key of next.changed) if (isFree(key)) saveKey?.(key, undefined)
       options.save?.(Keys.save(next, now(), saveKey !== undefined))
       for (const key of next.changed) if (!isFree(key)) saveKey?.(key, Keys.saveKey(next, key))

@@ -110,8 +110,8 @@ const listed = ({ driver, lease }: Leases["Service"], prefix: string) => {
 
 /**
  * Follows all names that begin with `prefix`, whichever process published them: first a snapshot, then each difference.
- * A follower reads the names when the engine hints at a change, and at least four times in each lease, which bounds the
- * delay of a difference.
+ * A follower reads the names when the engine hints at a change, and at least four times within the duration of a lease,
+ * which bounds the delay of a difference.
  *
  * @example
  * ```ts

@@ -11,7 +11,8 @@ import type { Leases } from "./Leases.ts"
 
 /**
  * The delays before a key is read again, as fractions of a lease's duration. A key that another process holds is read
- * again without a hint after `again`; an engine that failed is asked again after `afterFailure`.
+ * again without a hint after the fraction `again`; an engine that failed is asked again after the fraction
+ * `afterFailure`.
  */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 

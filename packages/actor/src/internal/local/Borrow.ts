@@ -1,6 +1,6 @@
 /**
- * Portals to actors that other actors own. A borrowed portal works as long as its Scope is open, and cannot force its
- * actor to end.
+ * Makes portals to actors that other actors own. A borrowed portal works as long as its Scope is open, and cannot force
+ * its actor to end.
  *
  * @since 0.1.0
  */

@@ -72,11 +72,17 @@ export interface Life {
   readonly ending: () => Ending | undefined
   /** True once the actor was told from outside to end, and waits for its parent to end it. */
   readonly isLeaving: () => boolean
-  /** Ends the actor as if its main had returned. `exit` is absent in a root, which ends when its program ends. */
+  /**
+   * Ends the actor as if its main had returned. The function `exit` is absent in a root, which ends when its program
+   * ends.
+   */
   readonly exit?: ((reason: string) => void) | undefined
-  /** Ends the actor as if its main had failed. `fail` is absent in a root, which ends when its program ends. */
+  /**
+   * Ends the actor as if its main had failed. The function `fail` is absent in a root, which ends when its program
+   * ends.
+   */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** Makes the actor begin no further call. `drain` is absent in a root, which is never drained. */
+  /** Makes the actor begin no further call. The function `drain` is absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
@@ -106,8 +112,8 @@ export interface PeerNetwork {
   /** Removes the files that a dead actor below this actor has left behind. */
   readonly forget: (actor: ActorId) => void
   /**
-   * Prepares this actor to report to the registrar that a child of this actor is gone. `prepareGone` is called while
-   * the process of the child exits.
+   * Prepares this actor to report to the registrar that a child of this actor is gone. The function `prepareGone` is
+   * called while the process of the child exits.
    */
   readonly prepareGone: () => void
 }
@@ -284,8 +290,8 @@ export class LocalActor {
   }
 
   /**
-   * Returns the handlers of one connection of this actor: the common handlers and `besides`. A connection that is made
-   * while the actor's handlers are being built gets these handlers when they are built.
+   * Returns the handlers of one connection of this actor: the common handlers, and the handlers `besides`. A connection
+   * that is made while the actor's handlers are being built gets these handlers when they are built.
    */
   served(besides: BoundHandlers): BoundHandlers {
     const known = this.built === undefined ? undefined : this.shared.get(besides)

@@ -159,8 +159,8 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
 export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**
- * Waits until the actor of a reference is reaped, and returns its exit. `heard` is the exit that the actor told over
- * its own connection; `heard` counts if the actor's parent did not see the exit.
+ * Waits until the actor of a reference is reaped, and returns its exit. The function `heard` returns the exit that the
+ * actor told over its own connection, which counts if the actor's parent did not see the exit.
  */
 export const monitorRef = (
   local: LocalActor,

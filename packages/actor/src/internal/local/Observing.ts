@@ -247,8 +247,8 @@ export interface Observer {
    */
   readonly events: Stream.Stream<EventBatch, ActorError>
   /**
-   * The stack of a child of the actor, however busy the child is. `stack` fails with an explanation when the stack of
-   * the child cannot be read.
+   * The stack of a child of the actor, however busy the child is. The function `stack` fails with an explanation when
+   * the stack of the child cannot be read.
    */
   readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
   /**
@@ -264,8 +264,8 @@ export interface Observer {
 }
 
 /**
- * Connects a tool to the door of an actor, and proves that the tool knows the key of the door. `observe` fails with
- * `ActorUnreachable` when the actor refuses the tool's proof, or closes the connection.
+ * Connects a tool to the door of an actor, and proves that the tool knows the key of the door. The function `observe`
+ * fails with `ActorUnreachable` when the actor refuses the tool's proof, or closes the connection.
  *
  * @example
  * ```ts

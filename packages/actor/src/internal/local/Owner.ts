@@ -1,5 +1,6 @@
 /**
- * An owner's power over an actor: the portal to the actor, and the cancellation with which the owner ends the actor.
+ * Gives an owner its power over an actor: the portal to the actor, and the cancellation with which the owner ends the
+ * actor.
  *
  * @since 0.1.0
  */
@@ -76,8 +77,8 @@ export const endWithScope =
     })
 
 /**
- * Makes the portal by which the owner of an actor calls and ends the actor. `cancel` of an owner's portal ends the
- * actor, and waits until the actor is gone.
+ * Makes the portal by which the owner of an actor calls and ends the actor. The method `cancel` of an owner's portal
+ * ends the actor, and waits until the actor is gone.
  */
 export const portalOf = (
   local: LocalActor,

@@ -120,8 +120,8 @@ export interface ReachOptions {
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
   /**
-   * The root's registrar, the root's keeper of shared actors, and the endpoints of both; `undefined` when this actor is
-   * no root.
+   * The registrar of the tree, the keeper of shared actors, and the endpoints that these two serve; `undefined` when
+   * this actor is no root.
    */
   readonly registrar?: {
     readonly directory: Directory
@@ -281,8 +281,8 @@ export const directoryAt = (
   })
 
 /**
- * Makes the entry of another tree's registry as this tree shows it: without modules, because modules are paths on one
- * host. An actor that is listed only for its own tree gives no entry (`undefined`) for another tree.
+ * Converts an entry of another tree's registry to the form in which this tree shows the entry: without modules, which
+ * are paths on one host. An actor that is listed only for its own tree gives no entry (`undefined`) for another tree.
  */
 const ofTree = (entry: Entry, root: string): Entry | undefined =>
   entry.listed === "tree" || entry.path[0] !== root

@@ -1,5 +1,5 @@
 /**
- * An actor's answer to its parent about the resident memory of its process.
+ * Lets a parent ask its child actor for the resident memory of the child's process.
  *
  * @since 0.1.0
  */

@@ -43,9 +43,9 @@ const resolved = endpoint("furrow/resolve", {
 type Question = Type<typeof resolved.endpoint.payload>
 
 /**
- * Finds the actor that plays a role now and is not `except`. `resolve` passes the question along the path to the actor
- * whose supervisor gave the role. While a supervisor restarts the actor of a role, a search for the role waits, as
- * calls to the role do.
+ * Finds the actor that plays a role now, and skips the actor whose uuid is `except`. The function `resolve` passes the
+ * search for a role along the path to the actor in which the role's supervisor runs. While a supervisor restarts the
+ * actor of a role, a search for the role waits, as calls to the role do.
  */
 const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
@@ -246,8 +246,8 @@ const successor = (
   )
 
 /**
- * Connects to the actor of a reference. If the actor of the reference is gone, `firstOf` tries the next actor of its
- * role, and fails with `gone` when none will come.
+ * Connects to the actor that a reference names. If the actor of a reference is gone, the function `firstOf` tries the
+ * actor's successor, and fails with `gone` when no successor will come.
  */
 const firstOf = (
   local: LocalActor,

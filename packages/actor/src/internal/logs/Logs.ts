@@ -2,10 +2,10 @@
  * Sends the logs of an actor to its parent: level, message, annotations and cause, in order.
  *
  * The actor's logger queues log records, and sends them as calls of an endpoint that every actor serves to its
- * children. One batch of log records is on its way at a time, so a slow parent slows the sending. Log records above
- * `maxQueuedRecords` are counted and dropped. The parent logs each log record with its own loggers, annotated with the
- * actor that wrote the log record. Each parent passes the records of its children on to its own parent, so the root's
- * loggers get the records of all actors.
+ * children. One batch of log records is on its way at a time, so a slow parent slows the sending. Log records beyond
+ * the bound `maxQueuedRecords` are counted and dropped. The parent logs each log record with its own loggers, annotated
+ * with the actor that wrote the log record. Each parent passes the records of its children on to its own parent, so the
+ * root's loggers get the records of all actors.
  *
  * @since 0.1.0
  */

@@ -61,15 +61,15 @@ export interface NativeProcess {
 }
 
 /**
- * The key with which members of a tree that trusts certificates make their proof; this key is no secret. A proof with
- * `publicKey` shows only that both ends of the connection accept certificates as membership.
+ * The key with which the actors of a tree that trusts certificates make their proof; this key is no secret. A proof
+ * with the key `publicKey` shows only that both ends of the connection accept certificates as proof of membership.
  */
 const publicKey = new Uint8Array(32)
 
 /**
- * Makes the authenticator with which the members of a tree prove their membership. Members of a tree prove on each
- * connection that they know the secret of the tree. In a tree that trusts certificates, the certificates of both ends
- * of a connection replace the proof of the secret.
+ * Makes the authenticator with which the actors of a tree prove that they belong to the tree. The actors of a tree
+ * prove on each connection that they know the secret of the tree. In a tree that trusts certificates, the certificates
+ * of both ends of a connection replace the proof of the secret.
  */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,

@@ -34,8 +34,8 @@ export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
   /**
-   * The description of a plan that an actor gets. The settings of a plan are encoded when the description is first
-   * needed, so that the definition of a plan never throws.
+   * The description of a plan as data, which an actor gets from its parent. The settings of a plan are encoded when the
+   * description is first needed, so that the definition of a plan never throws.
    */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
@@ -63,8 +63,8 @@ export interface PortableOptions<C> {
 const noSettings = "null"
 
 /**
- * Defines the plan of a Layer. `define` with a schema of settings returns a function from settings to a plan; without a
- * schema it returns the plan itself. An actor finds both an exported plan and an exported function that makes the plan.
+ * Defines the plan of a Layer. The function `define` returns a plan, or a function from settings to a plan if `define`
+ * gets a schema of settings. An actor finds both an exported plan and an exported function that makes the plan.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,

@@ -18,8 +18,9 @@ export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("
 })
 
 /**
- * The actor for which an ambient Layer is being built. An ambient Layer can read `self`, and so set other values in the
- * actors of one subsystem than elsewhere. Outside of the build of a platform's Layer `self` is an actor called `none`.
+ * The actor for which an ambient Layer is being built. An ambient Layer can read the context reference `self`, to set
+ * other values in the actors of one subsystem than in all other actors. While no Layer of a platform is being built,
+ * the context reference `self` names an actor called `none`.
  *
  * @example
  * ```ts

@@ -55,8 +55,8 @@ export interface NativeControl {
   /** The reason why this process may start no actor now; `undefined` when the process may start actors. */
   readonly refusal: string | undefined
   /**
-   * Makes the authenticator with which members prove the secret of their tree; `undefined` when no other process can
-   * dial.
+   * Makes the authenticator with which actors prove that they know the secret of their tree; `undefined` when no other
+   * process can dial.
    */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The guard for external programs in their process groups; absent on a platform without a guard. */
@@ -97,8 +97,8 @@ export interface SpawnerPlan {
   /** The plan of the spawner that the user defined; `undefined` when every process uses the platform's spawner. */
   readonly plan: Plan<SpawnerLayer> | undefined
   /**
-   * Makes the platform's functions for the process of the root. The guard of the tree removes the folders in `residue`
-   * when the root is gone.
+   * Makes the platform's functions for the process of the root. The argument `residue` lists the folders that the guard
+   * of the tree removes when the root is gone.
    */
   readonly native: (residue: ReadonlyArray<string>) => Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope>
 }

@@ -99,8 +99,8 @@ export class Counts {
   started = 0
   retried = 0
   /**
-   * The histogram of the milliseconds that tasks waited for a worker; `run` is the histogram of the milliseconds that
-   * tasks spent with a worker.
+   * The histogram of the milliseconds that tasks waited for a worker; the field `run` holds the milliseconds that tasks
+   * ran on a worker.
    */
   readonly wait = new Histogram()
   readonly run = new Histogram()
@@ -120,7 +120,8 @@ const counters = (name: string, description: string, label: string, counts: Read
 
 /**
  * Registers the numbers of a pool as Effect's metrics. A task costs nothing for the metrics of its pool, because an
- * exporter reads the numbers when it exports. `register` returns a function that removes the metrics of the pool again.
+ * exporter reads the numbers when it exports. The function `register` returns a function that removes the metrics of
+ * the pool again.
  */
 export const register = (
   pool: string,

@@ -5,7 +5,9 @@
  * @since 0.1.0
  */
 
-/** The links of a member of a line to its two neighbours. A member is in at most one line at a time. */
+/**
+ * The links of a queue's member to the members before and behind the member. A member is in at most one line at a time.
+ */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined

@@ -229,7 +229,8 @@ export class OpenPool {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
     // A task that the pool has woken may end at once, and so change the pool's table again. When one change of the
-    // table causes another, the later actions wait in `pending`, so that the stack does not grow.
+    // pool's table causes another change, the later actions wait in the list `pending`, so that the stack does not
+    // grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -361,7 +362,8 @@ export class OpenPool {
     })
     this.bySlot.set(portal.actor.uuid, slot)
     // The pool has decided to end this worker while the worker was still starting. A worker that already has more
-    // memory than `recycle.memory` when it becomes ready is condemned, but first completes the tasks it was given.
+    // memory than the limit `recycle.memory` when it becomes ready is condemned, but first completes the tasks it was
+    // given.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))

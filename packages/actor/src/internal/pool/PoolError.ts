@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The pool refused the task at once because its queue was full; `waiting` is the number of tasks that waited for a
- * worker. No part of a refused task was sent to a worker.
+ * The pool refused the task at once because its queue was full; the field `waiting` is the number of tasks that waited
+ * for a worker. No part of a refused task was sent to a worker.
  *
  * @example
  * ```ts
@@ -29,9 +29,9 @@ export class PoolFull extends Schema.TaggedError<PoolFull>()("PoolFull", {
 }
 
 /**
- * The task did not end within the time that its caller allowed in the option `within`. `phase` says whether the task
- * was still waiting for a worker or was running when its time was over. A task that was running at its deadline may
- * have done its work.
+ * The task did not end within the time that its caller allowed in the option `within`. The field `phase` says whether
+ * the task was still waiting for a worker or was running when its time was over. A task that was running at its
+ * deadline may have done its work.
  *
  * @example
  * ```ts

@@ -12,9 +12,10 @@ import type { Reason, Slot, Stage } from "./Table.ts"
 /**
  * The state of one worker of a pool is one of the following:
  *
- * - `starting` says that the worker is being started, and `backing` that the pool waits before it tries the start again
- * - `idle` says that the worker is ready and has no task, and `busy` that the worker has at least one task
- * - `condemned` says that the worker gets no more tasks, and ends after its present tasks
+ * - The state `starting` says that the worker is being started, and `backing` that the pool waits before it tries the
+ *   start again
+ * - The state `idle` says that the worker is ready and has no task, and `busy` that the worker has at least one task
+ * - The state `condemned` says that the worker gets no more tasks, and ends after its present tasks
  *
  * @category models
  * @since 0.1.0
@@ -59,16 +60,18 @@ export interface PoolSnapshot {
   readonly started: number
   /**
    * The number of workers that were condemned, for each reason. Workers that end because they were idle for too long
-   * (`spare`) or because their pool is closed (`closed`) get no successor.
+   * (`spare`) or because their pool is closed (`closed`) are not replaced.
    *
-   * - `lost` counts workers whose connection ended, and `left` counts workers that another actor ended
-   * - `stuck` counts workers that did not let go of a task after the task's caller had given it up
-   * - `tasks`, `age` and `memory` count workers that reached the limit of the same name in the option `recycle`
+   * - The field `lost` counts workers whose connection ended, and the field `left` counts workers that another actor
+   *   ended
+   * - The field `stuck` counts workers that did not let go of a task after the task's caller had given the task up
+   * - The fields `tasks`, `age` and `memory` count workers that reached the limit of the same name in the option
+   *   `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
   /**
-   * The histogram of the milliseconds that tasks waited for a worker; `run` is the histogram of the milliseconds that
-   * tasks spent with a worker.
+   * The histogram of the milliseconds that tasks waited for a worker; the field `run` holds the milliseconds that tasks
+   * ran on a worker.
    */
   readonly wait: Durations
   readonly run: Durations

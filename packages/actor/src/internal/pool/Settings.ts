@@ -10,8 +10,9 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
 
 /**
- * The range of the number of workers, from `min` to `max`. While a pool has more than `min` workers, a worker without a
- * task ends after the duration `idle`. By default the range of a pool's workers has `min` 0 and `idle` 30 seconds.
+ * The range of the number of workers, from `min` to `max`. While a pool has more workers than the limit `min`, a worker
+ * without a task ends after the duration of the option `idle`. By default the range of a pool's workers has `min` 0 and
+ * `idle` 30 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -24,8 +25,8 @@ export interface Size {
 
 /**
  * The limits (tasks, age, memory) at which a pool replaces a sound worker by a new one. A worker that reaches a limit
- * of `recycle` first completes the tasks that it has. By default a pool replaces no worker for its tasks, age or
- * memory.
+ * of the option `recycle` first completes the tasks that it has. By default a pool replaces no worker for its tasks,
+ * age or memory.
  *
  * @category models
  * @since 0.1.0
@@ -68,9 +69,9 @@ export interface PoolOptions {
   readonly recycle?: Recycle | undefined
   /**
    * The schedule of delays before the next start of a worker, while workers fail to start or die before their first
-   * task has ended. When the schedule `backoff` ends, or after `startAttempts` failed starts, tasks that no other
-   * worker can run fail with the start's error. The default delay before the next start of a worker is 100 ms, and
-   * doubles after each failure.
+   * task has ended. Tasks that no other worker can run fail with the start's error when the schedule `backoff` ends, or
+   * the option `startAttempts` is used up. The default delay before the next start of a worker is 100 ms, and doubles
+   * after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
   /**
@@ -81,8 +82,8 @@ export interface PoolOptions {
 }
 
 /**
- * The names of a pool's own options. Options of a pool that are not in `names` are options for the start of each
- * worker.
+ * The names of a pool's own options. Options of a pool that are not in the set `names` are options for the start of
+ * each worker.
  */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",
@@ -121,7 +122,7 @@ const millis = (of: string, what: string, duration: Duration.Input | undefined, 
   return known
 }
 
-/** Refuses a limit of `recycle` of 0 or less, because such a limit would replace every worker at once. */
+/** Refuses a limit of 0 or less in the option `recycle`, because a limit of 0 would replace every worker at once. */
 const above0 = (of: string, what: string, value: number): number => {
   if (value > 0) return value
   throw refused(of, what, value, "more than 0")

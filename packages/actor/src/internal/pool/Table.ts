@@ -204,8 +204,8 @@ const finish = (
 }
 
 /**
- * Notes that a worker has completed a task, which proves that new workers of the pool can work. `prove` returns true if
- * workers of the pool had failed before this worker completed a task.
+ * Notes that a worker has completed a task, which proves that new workers of the pool can work. The function `prove`
+ * returns true if workers of the pool had failed before this worker completed a task.
  */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
@@ -244,9 +244,9 @@ const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
 /**
- * Starts the successor of a failed worker after a delay. The delay before a worker's start grows with each failure,
- * until `attempts` starts have failed. While another worker of the pool lives, the pool tries failed starts again
- * without limit.
+ * Starts a new worker in the place of a failed worker after a delay. The delay before a worker's start grows with each
+ * failure, until as many starts have failed as the limit `attempts` allows. While another worker of the pool lives, the
+ * pool tries failed starts again without limit.
  */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
@@ -255,7 +255,7 @@ const backOff = (table: Table, { error, failures }: Row, actions: Actions): void
 
 /**
  * Starts the workers that the pool lacks: at least `min` workers, and more workers for waiting tasks that any worker
- * may run. The successor of a leaving worker may start before the leaving worker is gone, so a pool has at most one
+ * may run. The replacement of a leaving worker may start before the leaving worker is gone, so a pool has at most one
  * worker more than `max`.
  */
 const grow = (table: Table, actions: Actions): void => {
@@ -308,8 +308,8 @@ const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions)
 }
 
 /**
- * Delays the start of a failed worker's successor. A failed worker gets no successor once as many starts have failed as
- * the option `attempts` allows.
+ * Delays the start of the worker that replaces a failed worker. A failed worker is not replaced once as many starts
+ * have failed as the limit `attempts` allows.
  */
 const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
   if (isHopeless(table, row)) giveUp(table, row.error, actions)
@@ -317,8 +317,8 @@ const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
 }
 
 /**
- * True when as many starts have failed as `attempts` allows, and the pool has no other worker that is ready or
- * starting.
+ * True when as many starts have failed as the limit `attempts` allows, and the pool has no other worker that is ready
+ * or starting.
  */
 const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
   if (stage === "opening") return true
@@ -373,7 +373,8 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // The successor of this leaving worker has already been started, so the pool starts no second successor.
+    // The worker that replaces this leaving worker has already been started, so the pool starts no second one in its
+    // place.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }

@@ -13,7 +13,7 @@ export type Failure = Cause.Cause<ActorError>
 
 /**
  * The reason why a worker gets no more tasks: its connection ended, another actor ends it, it is stuck, or it reached a
- * limit. A worker that ends as `spare` (idle for too long) or `closed` (with its pool) gets no successor.
+ * limit. A worker that ends as `spare` (idle for too long) or `closed` (with its pool) is not replaced.
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
@@ -36,8 +36,8 @@ export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
   /**
-   * The number of workers of this slot that have failed one after the other. `failures` of a slot becomes 0 again when
-   * a worker of the slot has completed its first task.
+   * The number of workers of this slot that have failed one after the other. The field `failures` of a slot becomes 0
+   * again when a worker of the slot has completed its first task.
    */
   failures: number
   /** True when the worker has completed a task, and so has proven that it can work. */
@@ -45,8 +45,8 @@ export interface Slot extends Waiting.Holder {
 }
 
 /**
- * The reason why a worker can do no more tasks after its last task. `error` is the failure of the tasks that no other
- * worker can run; it is undefined for a stuck worker.
+ * The reason why a worker can do no more tasks after its last task. The field `error` is the failure of the tasks that
+ * no other worker can run; a stuck worker has no such failure.
  */
 export interface Fault {
   readonly why: Reason
@@ -83,8 +83,8 @@ export interface Options {
 }
 
 /**
- * The stage of a pool. In `opening` the first workers start, in `draining` the pool refuses new tasks, and in `closing`
- * the pool has no tasks and its workers end.
+ * The stage of a pool. In the stage `opening` the first workers start, in `draining` the pool refuses new tasks, and in
+ * `closing` the pool without tasks ends its workers.
  */
 export type Stage = "opening" | "open" | "draining" | "closing" | "closed"
 
@@ -94,13 +94,14 @@ export interface Table {
   readonly waiting: Waiting.Waiting
   stage: Stage
   /**
-   * The error of the last start, which is set when as many starts have failed as `attempts` allows. While `failure` is
-   * set, each new task starts at most one worker, and fails with the error of the start if that start fails too.
+   * The error of the last start, which is set when as many starts have failed as the limit `attempts` allows. While the
+   * field `failure` is set, each new task starts at most one worker, and fails with the start's error if the start
+   * fails.
    */
   failure: Failure | undefined
   /**
-   * The workers that died one after the other before their first task had ended; they delay the next start. `row`
-   * becomes undefined when any worker of the pool completes a task.
+   * The workers that died one after the other before their first task had ended; they delay the next start. The field
+   * `row` becomes undefined when any worker of the pool completes a task.
    */
   row: Row | undefined
   /** The number of tasks that the workers of the pool have now. */
@@ -112,7 +113,7 @@ export interface Table {
 
 export type Input =
   | { readonly _tag: "Open" }
-  /** A task of the pool asks for a worker. `isAgain` is true for a task whose worker was lost. */
+  /** A task of the pool asks for a worker. The field `isAgain` is true for a task whose worker was lost. */
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
   /** A caller has given up its waiting task. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }

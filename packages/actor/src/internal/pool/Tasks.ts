@@ -107,8 +107,9 @@ const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, an
 }
 
 /**
- * Runs a task in the fiber of its caller, or in a fiber of its own where the task has a deadline. `endpoint` is set for
- * a task that is one call. A `patient` task may wait even when the queue is full.
+ * Runs a task in the fiber of its caller, or in a fiber of its own where the task has a deadline. The argument
+ * `endpoint` is set for a task that is one call. A task with the argument `patient` may wait even when the queue is
+ * full.
  */
 export const run = (
   pool: OpenPool,

@@ -2,8 +2,9 @@
  * The waiting tasks of a pool, and the workers to which keys are bound.
  *
  * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. A key
- * without a worker stands, with all its tasks, as one member in the line for any worker. A bound key stands in its
- * worker's line. A task joins or leaves a line at the same cost, however many tasks are in the line.
+ * without a worker stands, with all its tasks, as one member in the line for any worker. A key that is bound to a
+ * worker waits, with its tasks, in the line of this worker. A task joins or leaves a line at the same cost, however
+ * many tasks are in the line.
  *
  * @since 0.1.0
  */

@@ -1,9 +1,9 @@
 /**
  * A portal to a role leads to the actor that plays the role now, and after a restart to this actor's successor.
  *
- * A call that begins while no actor plays the role waits, at most `holdMillis`. An open call, stream or dialog of the
- * portal fails together with its actor. A call is repeated only if it has not run, as after a refusal, or if its
- * endpoint is `idempotent`.
+ * A call that begins while no actor plays the role waits, at most as many milliseconds as the role's field `holdMillis`
+ * says. An open call, stream or dialog of the portal fails together with its actor. A call is repeated only if it has
+ * not run, as after a refusal, or if its endpoint is `idempotent`.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,9 @@ export interface Target {
   readonly latest: () => { readonly portal: AnyPortal; readonly incarnation: number }
   /** Calls `callback` after every change of the role's state, until the function that `changed` returned is called. */
   readonly changed: (callback: () => void) => () => void
-  /** Makes the error of a call that has waited for `holdMillis` while no actor played the role. */
+  /**
+   * Makes the error of a call that has waited until the bound `holdMillis` of the role, while no actor played the role.
+   */
   readonly late: () => ActorError
   /**
    * Notes that the present actor of a role begins no more calls, because this actor is being drained or ended. The

@@ -93,19 +93,20 @@ export interface Portal<in X> {
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
    * Reads a stream from the actor; a slow reader slows the producer, because the producer needs credit to send. A
-   * reader that leaves the stream early stops the stream's handler, and waits for the handler's finalizers. `window` is
-   * the number of items that may be on their way to the reader of a stream. `receiver` decides what becomes of items
-   * that do not match their schema; without a `receiver` such an item fails the stream.
+   * reader that leaves the stream early stops the stream's handler, and waits for the handler's finalizers. The option
+   * `window` is the number of items that may be on their way to the reader of a stream. The option `receiver` decides
+   * what becomes of items that do not match their schema; without a receiver, the first of these items fails the
+   * stream.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
     options?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<Success<C>, never> | undefined }
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
-   * Opens a dialog with the actor and runs `body` in it; `body` and the actor's handler end together. A failure of the
-   * callee's handler interrupts `body`, and `open` fails with it. After `body` has returned, `open` waits for the
-   * callee. If `body` fails or is interrupted, `open` cancels the callee and waits at most `Timeouts.cancel`. A body
-   * that cancels its own dialog with `dialog.cancel` does not make `open` fail.
+   * Opens a dialog with the actor and runs `body` in it; `body` and the actor's handler end together. When the callee's
+   * handler fails, `body` is interrupted, and `open` fails with the handler's failure. After the function `body` has
+   * returned, `open` waits for the end of the callee. If `body` fails or is interrupted, `open` cancels the callee and
+   * waits at most `Timeouts.cancel`. A body that cancels its own dialog with `dialog.cancel` does not make `open` fail.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -126,17 +127,17 @@ export interface Portal<in X> {
     options?: StreamOptions
   ) => Effect.Effect<Opened<C>, Failure<C> | ActorError, Scope.Scope>
   /**
-   * Ends the whole actor behind the portal, and waits until the actor is gone. `reason` reaches the finalizers of the
-   * actor, and every caller with an open call to the actor. The shutdown ladder bounds how long `cancel` waits. A
-   * second `cancel` waits for the same end of the actor.
+   * Ends the whole actor behind the portal, and waits until the actor is gone. The argument `reason` reaches the
+   * finalizers of the actor, and every caller with an open call to the actor. The shutdown ladder bounds how long
+   * `cancel` waits. A second call of `cancel` waits for the same end of the actor.
    */
   readonly cancel: (reason?: string) => Effect.Effect<void>
-  /** Waits until the actor behind the portal has ended, and returns its exit; `wait` never fails. */
+  /** Waits until the actor behind the portal has ended, and returns the actor's exit; the effect `wait` never fails. */
   readonly wait: Effect.Effect<ActorExit>
   /**
    * Waits until no further call can begin at the actor, because the actor has said its last word or its connection has
-   * ended. `closed` never fails. `closed` resolves before open calls fail because of the actor's end. `wait` resolves
-   * later than `closed`, because `wait` also learns how the actor ended.
+   * ended. The effect `closed` never fails. The effect `closed` ends before open calls fail because of the actor's end.
+   * The effect `wait` ends later than the effect `closed`, because `wait` also learns how the actor ended.
    */
   readonly closed: Effect.Effect<void>
   /**
@@ -177,8 +178,8 @@ export interface PortalOptions {
    */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /**
-   * Drains the actor: no further call begins. `drain` returns the number of calls that are still open when the given
-   * time is over. `drain` is absent when the holder of the portal does not own the actor.
+   * Drains the actor: no further call begins. The function `drain` returns the number of calls that are still open when
+   * the given time is over. The function `drain` is absent when the holder of the portal does not own the actor.
    */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; `undefined` for a portal to handlers of this process. */
@@ -250,9 +251,9 @@ const watched = (portal: Portal<any>, callback: () => void, rests: boolean): () 
 }
 
 /**
- * Drains an actor that the caller owns: the actor begins no further call, and its open calls continue. `drain` waits
- * until the last open call has ended, but at most `within`. The result of `drain` is the number of calls that are still
- * open.
+ * Drains an actor that the caller owns: the actor begins no further call, and its open calls continue. The function
+ * `drain` waits until the last open call has ended, but at most for the given time `within`. The result of `drain` is
+ * the number of calls that are still open.
  *
  * Further calls to a draining actor fail with an `ActorBusy` whose `isDraining` is true. A call that fails with
  * `ActorBusy` has not begun, so it may be repeated at another actor. Children of a draining actor may still call the

@@ -3,8 +3,8 @@
  * no other fiber awaits. A background fiber that fails or dies is logged as an Error, and causes an event in its actor
  * and at the actor's owner.
  *
- * Effect does not report the exit of a background fiber, but the Scope of the fiber has a finalizer for it. Layers and
- * `build` get a Scope that notices each fiber which is added to the Scope's finalizers.
+ * Effect does not report the exit of a background fiber, but the Scope that owns the fiber has a finalizer for the
+ * fiber. Layers and `build` get a Scope that notices each fiber which is added to the Scope's finalizers.
  *
  * @since 0.1.0
  */

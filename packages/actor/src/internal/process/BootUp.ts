@@ -52,8 +52,8 @@ export interface Started {
   /** Ends the actor because of an error that no code in the actor has caught. */
   readonly uncaught: (error: unknown) => void
   /**
-   * Ends the actor after a signal from outside: the actor asks its parent for the end (`Leave`). `code` is the exit
-   * code of the actor's process if the actor ends because of the signal alone.
+   * Ends the actor after a signal from outside: the actor asks its parent for the end (`Leave`). The argument `code` is
+   * the exit code of the actor's process if the actor ends because of the signal alone.
    */
   readonly end: (reason: string, code: number) => void
 }
@@ -69,8 +69,8 @@ export interface ActorMainOptions {
   readonly actor: ActorId
   readonly connection: Connection
   /**
-   * Imports the modules that the actor is to serve. `load` rejects with an error that names the mistake in a module and
-   * what the user can do next.
+   * Imports the modules that the actor is to serve. The function `load` rejects with an error that names the mistake in
+   * a module and what the user can do next.
    */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports the module whose export implements the actor's Service. */
@@ -95,8 +95,9 @@ export interface ActorMainOptions {
   /** A callback for the moment at which the parent has named this actor, before any part of the actor is built. */
   readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
-   * A callback for the moment at which the actor is ready to serve. `rehearsal` makes the actor's first call as fast as
-   * later calls. Each `next` takes a millisecond or two, and should run while the process is idle.
+   * A callback for the moment at which the actor is ready to serve. The iterator `rehearsal` makes the actor's first
+   * call as fast as later calls. Each call of the rehearsal's `next` takes a millisecond or two, and should run while
+   * the process is idle.
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /**

@@ -28,8 +28,8 @@ import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as ServiceImplementation from "./ServiceImplementation.ts"
 
 /**
- * Makes two `PeerChannel`s that are connected to each other in memory. `channels` resolves when both `PeerChannel`s are
- * open; both are closed when the Scope closes.
+ * Makes two `PeerChannel`s that are connected to each other in memory. The effect of `channels` succeeds when the two
+ * `PeerChannel`s are open; closing the Scope closes the two `PeerChannel`s.
  */
 const channels = (
   near: ActorId,

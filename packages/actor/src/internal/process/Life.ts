@@ -26,8 +26,8 @@
 import type { Cancellation } from "@furrow/protocol/Dialog"
 
 /**
- * The signal from outside, such as SIGTERM, that told the actor to end. `code` is the exit code if the actor ends for
- * no other reason.
+ * The signal from outside, such as SIGTERM, that told the actor to end. The field `code` becomes the exit code of the
+ * actor's process if the actor ends for no other reason.
  */
 export interface Signal {
   readonly reason: string
@@ -37,8 +37,8 @@ export interface Signal {
 /** The reason for which an actor ends. */
 export type Why =
   /**
-   * Another actor has ended this actor. If the end answers this actor's own `Leave`, `signal` is the signal that caused
-   * the `Leave`.
+   * Another actor has ended this actor. If the end answers this actor's own `Leave`, the field `signal` holds the
+   * signal that caused the `Leave`.
    */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
   /** The actor ends by itself: its main was interrupted, or its parent did not answer `Leave` after a signal. */
@@ -54,7 +54,7 @@ export const parts = ["handlers", "layers", "logs", "output", "platform", "farew
 export type Part = typeof parts[number]
 
 /**
- * The way in which an actor has ended; `code` becomes the exit code of the actor's process.
+ * The way in which an actor has ended; the field `code` becomes the exit code of the actor's process.
  *
  * @category models
  * @since 0.1.0
@@ -86,8 +86,8 @@ export type Input<F> =
   | { readonly _tag: "Booted" }
   | { readonly _tag: "BootFailed"; readonly cause: F }
   /**
-   * The word `CancelActor` has arrived. `own` is true when the parent ends the actor as an answer to the actor's own
-   * `Leave`.
+   * The word `CancelActor` has arrived. The field `own` is true when the parent ends the actor as an answer to the
+   * actor's own `Leave`.
    */
   | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
   | { readonly _tag: "Signal"; readonly signal: Signal }
@@ -162,8 +162,8 @@ const bootEnded = (why: Why | undefined): Ended => ({
 })
 
 /**
- * Returns the reason why the actor ends after an input; `undefined` for an input that does not end the actor. `leaving`
- * is the signal because of which the actor has already asked to leave.
+ * Returns the reason why the actor ends after an input; `undefined` for an input that does not end the actor. The
+ * argument `leaving` is the signal because of which the actor has already asked to leave.
  */
 const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
   switch (input._tag) {

@@ -59,7 +59,7 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
 
 /**
  * Starts and ends an actor inside this process, unseen by other actors, so that the start of a real actor finds
- * compiled code. `rehearseStart` fails with the error of the rehearsed start.
+ * compiled code. The function `rehearseStart` fails with the error of the rehearsed start.
  *
  * @example
  * ```ts

@@ -66,9 +66,9 @@ export interface RootOptions {
    */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
   /**
-   * The way in which the members of the tree prove their membership to each other. With the proof `secret` a member
-   * must know the secret of the tree. With the proof `certificate` a member needs only a certificate of the tree's
-   * authority; the transport is `NodeTransport.layerTls`. Default: `secret`.
+   * The way in which the actors of the tree prove to each other that they belong to the tree. With the proof `secret`
+   * an actor must know the secret of the tree. With the proof `certificate` an actor needs only a certificate of the
+   * tree's authority; the transport is `NodeTransport.layerTls`. Default: `secret`.
    */
   readonly trust?: "secret" | "certificate" | undefined
   /**
@@ -79,7 +79,7 @@ export interface RootOptions {
   readonly listen?: boolean | undefined
   /**
    * The level of what tools of the same user, such as `furrow why`, may see in the actors of the tree. The default of
-   * `observe` is the value of the environment variable `FURROW_OBSERVE`, or `look`.
+   * the setting `observe` is the value of the environment variable `FURROW_OBSERVE`, or `look`.
    */
   readonly observe?: Observe | undefined
 }

@@ -69,8 +69,8 @@ class Serving {
   }
 
   /**
-   * Handles a message that RpcServer sends to a client of the RpcGroup. `onFromServer` runs in the fiber of the
-   * request, or in the fiber that wrote the request.
+   * Handles a message that RpcServer sends to a client of the RpcGroup. The callback `onFromServer` runs in the fiber
+   * of the request, or in the fiber that wrote the request.
    */
   readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
     switch (message._tag) {
@@ -145,7 +145,8 @@ class Serving {
   }
 
   /**
-   * Interrupts an open request, and waits for its end. `leave` fails if the cleanup of the interrupted request fails.
+   * Interrupts an open request, and waits for its end. The effect of `leave` fails if the cleanup of the interrupted
+   * request fails.
    */
   leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
     return Effect.suspend(() => {

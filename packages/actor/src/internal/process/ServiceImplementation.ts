@@ -96,7 +96,7 @@ const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void
 
 /**
  * Builds the handlers of a Service once, in the actor of the Service. The handlers of the Service live as long as the
- * Scope. `config` holds the settings with which the Service was started.
+ * Scope. The argument `config` holds the settings with which the Service was started.
  */
 export const build = (
   served: ServedInside,

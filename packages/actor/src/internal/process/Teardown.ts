@@ -29,13 +29,13 @@ export const marginMillis = 250
 
 /**
  * Returns how many of the milliseconds until the deadline an actor's cleanup may take. If the time until the deadline
- * is less than twice `marginMillis`, the cleanup gets half of that time.
+ * is less than twice the constant `marginMillis`, the cleanup gets half of the time.
  */
 export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
- * Waits for an effect for at most `millis`, even if the effect is uninterruptible. `settled` returns `undefined` after
- * `millis`: the effect is then interrupted, and no fiber waits for it any longer.
+ * Waits for an effect for at most `millis`, even if the effect is uninterruptible. The function `settled` returns
+ * `undefined` after the given milliseconds: the late effect is then interrupted, and no fiber waits for the effect.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -103,8 +103,8 @@ export const awaitHandlers = (
   })
 
 /**
- * Closes a Scope, and waits at most for the time `left` of the cleanup's bound. If a Scope does not close in time, the
- * error names the Scope's content (layers or platform) and the whole bound of the cleanup.
+ * Closes a Scope, and waits at most for the argument `left`, the time that remains of the cleanup's bound. If a Scope
+ * does not close in time, the error names the Scope's content (layers or platform) and the whole bound of the cleanup.
  */
 export const release = (
   scope: Scope.Closeable,

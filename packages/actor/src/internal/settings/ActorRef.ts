@@ -59,8 +59,8 @@ export const Entry = Schema.Struct({
   /** True when no other actor may have this name while the actor lives. */
   unique: Schema.Boolean,
   /**
-   * The trees that can see the actor, if several trees share an engine. If `listed` is absent, the Discovery of the
-   * actor's tree decides which trees see the actor.
+   * The trees that can see the actor, if several trees share an engine. If the field `listed` is absent, the Discovery
+   * of the actor's tree decides which trees see the actor.
    */
   listed: Schema.optionalKey(Schema.Literals(["tree", "host", "everyone"])),
   /** The tree and the host of the listed actor; both are set only for an actor of another tree. */

@@ -26,9 +26,9 @@ export interface ActorInfo {
 }
 
 /**
- * The service that an Effect requires to start actors. `info` is the identity of the current actor, and `inside` is for
- * the runtime alone. A platform provides `ActorRuntime` to the root's code, and every other actor provides
- * `ActorRuntime` to its handlers.
+ * The service that an Effect requires to start actors. The field `info` is the identity of the current actor, and the
+ * field `inside` is for the runtime alone. A platform provides `ActorRuntime` to the root's code, and every other actor
+ * provides `ActorRuntime` to its handlers.
  *
  * @example
  * ```ts

@@ -59,7 +59,7 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
 
 /**
  * The runtime's arguments of an actor that runs a bundle; they are removed from the command line before the user's code
- * runs. `bundledArguments` is empty in every process that is no actor or runs no bundle.
+ * runs. The list `bundledArguments` is empty in every process that is no actor or runs no bundle.
  *
  * @example
  * ```ts
@@ -169,7 +169,8 @@ const placeOf = ({ made }: Definition): string => {
 
 /**
  * Returns the recorded definition of a name; `undefined` when no definition of this name was made, or this process
- * records none. `definitionOf` throws an error that names both lines of code when two definitions have the same name.
+ * records none. The function `definitionOf` throws an error that names both lines of code when two definitions have the
+ * same name.
  *
  * @example
  * ```ts

@@ -23,8 +23,8 @@ const maxSliceMillis = 500
 const slackMillis = 50
 
 /**
- * A countdown in milliseconds that passes only while the effect `run` runs. The field `left`, the remaining time of a
- * countdown, can be read at any time.
+ * A countdown in milliseconds, whose time passes only while the countdown's effect `run` runs. The field `left`, the
+ * remaining time of a countdown, can be read at any time.
  */
 export class Countdown {
   private readonly clock: Clock.Clock

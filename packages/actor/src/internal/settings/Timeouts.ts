@@ -28,8 +28,9 @@ export interface Timeouts {
   readonly cancelAck: number
   /**
    * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. An actor cuts
-   * its finalizers off a quarter of a second before rung 3 ends. It does so after half of rung 3 if rung 3 is shorter
-   * than half a second. The time that remains of rung 3 after the finalizers are cut off is for the actor's last words.
+   * its finalizers off a quarter of a second before rung 3 ends. An actor cuts its finalizers off after half of rung 3
+   * if rung 3 is shorter than half a second. The time that remains of rung 3 after the finalizers are cut off is for
+   * the actor's last words.
    */
   readonly finalizers: number
   /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */
@@ -109,8 +110,8 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefined }
 
 /**
- * Completes the given timeouts by a value for each missing timeout. `make` takes missing timeouts from `over`, which is
- * `defaults` by default.
+ * Completes the given timeouts by a value for each missing timeout. The function `make` takes missing timeouts from the
+ * argument `over`, by default from the constant `defaults`.
  *
  * @example
  * ```ts

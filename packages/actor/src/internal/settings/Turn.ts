@@ -40,15 +40,15 @@ export interface Wire {
  */
 export interface Turn {
   /**
-   * Runs a job when the code that runs now in this process has finished. Jobs with the same `lane` run in the order in
-   * which they were given.
+   * Runs a job when the code that runs now in this process has finished. Jobs with the same value of the argument
+   * `lane` run in the order in which the jobs were given.
    */
   readonly later: (job: () => void, lane: object) => void
   /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
   /**
    * Runs a job that handles bytes from another process; the job runs as with `later`. A simulation may delay bytes from
-   * another process; all later bytes of the same lane then wait as well.
+   * another process; all later bytes with the same argument `lane` then wait as well.
    */
   readonly receive: (job: () => void, lane: object) => void
   /**
@@ -84,8 +84,8 @@ export interface Turn {
    */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
   /**
-   * Ends the process of this `Turn`. The result of `exit` is true if no code of the process runs any more, and false if
-   * its fibers still have to be ended.
+   * Ends the process of this `Turn`. The function `exit` returns true if no code of the process runs any more, and
+   * false if the process's fibers still have to be ended.
    */
   readonly exit: () => boolean
 }
@@ -102,7 +102,7 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The `Turn` of a real event loop, in which `later` is a microtask and `rest` is the next round of the event loop.
+ * The `Turn` of a real event loop: `later` runs a job as a microtask, and `rest` runs a job in the next round.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 
 /**
- * A list of callbacks that wait for one event. The next `wake` calls each waiting callback once.
+ * A list of callbacks that wait for one event. The next call of `wake` calls each waiting callback once.
  *
  * A waiting callback that throws does not keep `wake` from calling the other callbacks. `wake` throws the first error
  * after all callbacks have been called.

@@ -46,7 +46,7 @@ export interface Evidence {
   readonly heap?: { readonly used: number; readonly limit: number } | undefined
   /**
    * The last entry that the process wrote about its own end, with the line of code if the line is known. The value
-   * `release` of `what` says that the process had begun to end in order.
+   * `release` of the field `what` says that the process had begun to end in order.
    */
   readonly last?: {
     readonly what: "release" | "exception" | "rejection" | "exit"

@@ -14,7 +14,7 @@
 export interface GroupGuard {
   /**
    * Returns the command and arguments to put in front of a guarded program's command line; `undefined` when this
-   * platform guards no programs. `prefix` throws when this process cannot start a guarded program.
+   * platform guards no programs. The function `prefix` throws when this process cannot start a guarded program.
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**

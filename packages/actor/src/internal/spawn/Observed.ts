@@ -28,8 +28,8 @@ export interface Means {
    */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
   /**
-   * Reads the stack of a child process of this process, even if the child is busy. `stack` rejects when the stack of
-   * the child process cannot be read.
+   * Reads the stack of a child process of this process, even if the child is busy. The function `stack` rejects when
+   * the stack of the child process cannot be read.
    */
   readonly stack: (pid: number) => Promise<StackInspection>
   /** Profiles the processor time of this process for the given number of milliseconds, in the format of V8. */

@@ -59,7 +59,7 @@ export interface PlatformSpec {
   readonly observe: Observe
   /** The folder for the records of actors' calls and the post-mortems of dead actors; null when no record is kept. */
   readonly graves: string | null
-  /** The way in which the members of the tree prove their membership to each other. Default: `secret`. */
+  /** The way in which the actors of the tree prove to each other that they belong to the tree. Default: `secret`. */
   readonly trust?: "secret" | "certificate" | undefined
 }
 

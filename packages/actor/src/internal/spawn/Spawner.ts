@@ -17,16 +17,19 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
 /**
  * The destination of an output stream of an actor.
  *
- * - `stdout` and `stderr` write the actor's output unchanged to the parent's stdout or stderr, without mixing lines.
- * - `log` makes the parent log each line of the actor's output: stdout at the level Info, stderr at the level Warning.
- * - `ignore` drops the output of the actor.
- * - `inherit` lets the actor write directly to the parent's stdout or stderr; errors then show no lines of stderr.
- * - A function is called with the bytes of the actor's output, in pieces of any size.
+ * - The destinations `stdout` and `stderr` write the actor's output unchanged to the parent's stdout or stderr, without
+ *   mixing lines.
+ * - The destination `log` makes the parent log each line of the actor's output: stdout at the level Info, stderr at the
+ *   level Warning.
+ * - The destination `ignore` drops the output of the actor.
+ * - The destination `inherit` lets the actor write directly to the parent's stdout or stderr; errors then show no lines
+ *   of stderr.
+ * - A function as destination is called with the bytes of the actor's output, in pieces of any size.
  *
- * Lines that a parent logs for an actor have the annotation `actor`. With `inherit`, lines of several actors may be
- * mixed. If a function for an actor's output returns a promise, the parent reads more output when the promise is
- * fulfilled. If a function for an actor's output throws or rejects, it gets no more bytes, and the parent logs a
- * warning.
+ * Lines that a parent logs for an actor have the annotation `actor`. When several actors have the destination
+ * `inherit`, the lines of these actors may be mixed. If a function for an actor's output returns a promise, the parent
+ * reads more output when the promise is fulfilled. If a function for an actor's output throws or rejects, it gets no
+ * more bytes, and the parent logs a warning.
  *
  * @example
  * ```ts
@@ -54,8 +57,8 @@ export interface SpawnOptions {
   /** The working directory of the actor. The default working directory of an actor is that of its parent. */
   readonly cwd?: string | undefined
   /**
-   * The environment of the actor's process. `inherit` names the parent's environment variables that the actor may see
-   * (default: all), and `set` adds or replaces variables.
+   * The environment of the actor's process. The field `inherit` names the parent's environment variables that the actor
+   * may see (default: all), and the field `set` adds or replaces variables.
    */
   readonly env?: {
     readonly inherit?: "all" | ReadonlyArray<string> | undefined
@@ -80,8 +83,8 @@ export interface SpawnOptions {
   readonly argv?: ReadonlyArray<string> | undefined
   /**
    * Additional arguments for the actor's JavaScript engine; they follow the arguments that the actor inherits. A
-   * relative path in `execArgv` is relative to the actor's working directory. A relative path in arguments that an
-   * actor inherits is relative to the directory in which the parent was started.
+   * relative path in the setting `execArgv` is relative to the actor's working directory. A relative path in arguments
+   * that an actor inherits is relative to the directory in which the parent was started.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
@@ -148,15 +151,15 @@ export interface ProcessHandle {
   /** Sends a signal to all processes of the process's group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
   /**
-   * Stores the post-mortem of a process that has ended unexpectedly. If a process handle has no `bury`, the post-mortem
-   * is not stored.
+   * Stores the post-mortem of a process that has ended unexpectedly. If a process handle has no function `bury`, the
+   * post-mortem is not stored.
    */
   readonly bury?: ((story: PostMortem) => void) | undefined
 }
 
 /**
- * The service that starts the processes of actors: the runtime asks it for each actor that this process starts. `spawn`
- * fails with `SpawnFailed` at the step `process` when no process can be started.
+ * The service that starts the processes of actors: the runtime asks it for each actor that this process starts. The
+ * function `spawn` fails with `SpawnFailed` at the step `process` when no process can be started.
  *
  * @example
  * ```ts
@@ -173,8 +176,9 @@ export interface ProcessHandle {
 export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
   /**
-   * The largest number of actors that a parent starts at the same time. When `atOnce` starts are running, a further
-   * start waits until one of them has ended. By default a parent starts any number of actors at the same time.
+   * The largest number of actors that a parent starts at the same time. When as many starts are running as the setting
+   * `atOnce` allows, a further start waits until a running start has ended. By default a parent starts any number of
+   * actors at the same time.
    */
   readonly atOnce?: number | undefined
 }>()("@furrow/actor/SpawnerDriver") {}

@@ -89,8 +89,8 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // When an item of a batch does not match its schema, `rest` sends the batch again, so that the valid items
-        // before it arrive.
+        // When an item does not match its schema, the effect `rest` sends the batch again, so that the valid items
+        // before the wrong item arrive.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

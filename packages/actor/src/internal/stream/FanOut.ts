@@ -6,10 +6,10 @@
  *                 ^ slowest member     ^ the first unread item
  *
  * A new member of a fan-out begins with the first item that no member has taken, and takes the items in order. When a
- * member with the policy `wait` has `capacity` items that it has not taken, no more items of the stream are read. A
- * slow member with the policy `lag` or `drop` loses its oldest items instead of stopping the reading. A member with the
- * policy `lag` learns of its loss of items. When the last member leaves, the unread items go to the next reader of the
- * stream, so no item is lost.
+ * member with the policy `wait` has as many untaken items as its `capacity` allows, no more items of the stream are
+ * read. A slow member with the policy `lag` or `drop` loses its oldest items instead of stopping the reading. A member
+ * with the policy `lag` learns of its loss of items. When the last member leaves, the unread items go to the next
+ * reader of the stream, so no item is lost.
  *
  * While a stream has subscribers, its own `receive` is a member with the policy `owner`. With the policy `owner`, a
  * slow `receive` loses items, learns of the loss, and neither stops nor causes the reading of the stream.
@@ -27,7 +27,7 @@ export interface Member {
   readonly capacity: number
   /**
    * The number of the next item that the member takes. A member whose policy is not `wait` may have lost items from the
-   * number `cursor` on.
+   * number in its field `cursor` on.
    */
   readonly cursor: number
 }
@@ -40,8 +40,8 @@ export interface State {
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
   /**
-   * The streams made by `toStream` that read alone, each with the capacity that it gets when it becomes a member.
-   * `alone` is empty while the fan-out has members.
+   * The streams made by `toStream` that read alone, each with the capacity that it gets when it becomes a member. The
+   * map `alone` is empty while the fan-out has members.
    */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
@@ -55,7 +55,7 @@ export type Input =
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
-  /** From now on members get `item` in place of the item with the number `at`. */
+  /** From now on the members of the fan-out get the new value `item` in place of the item with the number `at`. */
   | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
@@ -71,8 +71,8 @@ export type Outcome =
   /** The input `Take` or `Leave` names an id that belongs to no member of the fan-out, or to a member that has left. */
   | { readonly _tag: "Gone" }
   /**
-   * The last subscriber has left the fan-out, and the unread items go back to the stream's own reader. `lagged` is true
-   * if the stream's own `receive` has not yet learned of its loss.
+   * The last subscriber has left the fan-out, and the unread items go back to the stream's own reader. The field
+   * `lagged` is true if the stream's own `receive` has lost items and does not know this yet.
    */
   | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
 
@@ -128,8 +128,8 @@ export const next = (state: State, id: number): { readonly at: number; readonly 
 }
 
 /**
- * Returns the number of the oldest item that a member can still take. A member whose policy is not `wait` loses all
- * items but its newest `capacity` items.
+ * Returns the number of the oldest item that a member can still take. A member whose policy is not `wait` loses its
+ * oldest items, and keeps as many as its `capacity` allows.
  */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))

@@ -157,8 +157,8 @@ class Shared {
   }
 
   /**
-   * Takes the next item for the stream's own `receiveNow`, if an item is there now. `takeNow` first reads arrived items
-   * from the dialog, as far as the members of the fan-out have room.
+   * Takes the next item for the stream's own `receiveNow`, if an item is there now. The function `takeNow` first reads
+   * arrived items from the dialog, as far as the members of the fan-out have room.
    */
   takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)

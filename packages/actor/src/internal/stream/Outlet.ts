@@ -101,8 +101,8 @@ export class Outlet {
   }
 
   /**
-   * Sends a receiver's answer as soon as there is credit for it; the receiver does not wait. `answer` returns `full`
-   * when too many answers already wait for credit.
+   * Sends a receiver's answer as soon as there is credit for it; the receiver does not wait. The function `answer`
+   * returns `full` when too many answers already wait for credit.
    */
   answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
     const encoded = this.encode([message], weigh(message, chunkBytes))
@@ -128,8 +128,8 @@ export class Outlet {
   }
 
   /**
-   * Sends the given items from the index `start` on. `admitted` is true after a wait for room in the connection: a
-   * chunk may then be sent even if the connection is full again.
+   * Sends the given items from the index `start` on. The argument `admitted` is true after a wait for room in the
+   * connection: a chunk is then sent even if the connection is full again.
    */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start

@@ -41,7 +41,7 @@ export interface ReceivingOptions {
   readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
   /**
    * Sends a receiver's answer to the peer; returns `full` when too many answers wait for credit, or the error of
-   * sending. `answer` is absent when the reader of a stream can send the peer no messages.
+   * sending. The function `answer` is absent when the reader of a stream can send the peer no messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
   /** Cancels the dialog; resolves when the stream has the failure that its readers get. */
@@ -87,15 +87,15 @@ export class Unreadable {
 }
 
 /**
- * The result of looking at the position of a reader's next item in a stream. `place` is the value that replaces the
- * value at the position that a reader has looked at.
+ * The result of looking at the position of a reader's next item in a stream. The field `place` holds the value that
+ * replaces the value at the position that a reader has looked at.
  */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
   /**
-   * The reader's next read fails; `refused` is the number of refused items at the position about which no receiver
-   * decides.
+   * The reader's next read fails; the field `refused` is the number of refused items at the position about which no
+   * receiver decides.
    */
   | {
     readonly _tag: "Fail"
@@ -185,8 +185,8 @@ export class Receiving {
   }
 
   /**
-   * Returns the item at a position of the stream; returns `otherwise` if no item can be read there. `itemOf` makes no
-   * decision about a refused item.
+   * Returns the item at a position of the stream; returns `otherwise` if no item can be read there. The function
+   * `itemOf` makes no decision about a refused item.
    */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise

@@ -47,9 +47,7 @@ export const step = (state: State, input: Input): State => {
   }
 }
 
-/**
- * Adds to a count of refused items; `isTold` is true when the count has passed a power of two, so that an event is due.
- */
+/** Adds to a count of refused items; the result `isTold` is true when the count has passed a power of two. */
 export const counted = (
   refusals: Refusals,
   fate: keyof Refusals,

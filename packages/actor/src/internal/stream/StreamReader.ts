@@ -50,8 +50,8 @@ export interface ReaderOptions {
   /** Cancels the dialog of the stream; resolves when the reader has the failure of the dialog. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /**
-   * Sends the answer of the reader's receiver to the peer. `answer` is absent when the reader can send the peer no
-   * messages.
+   * Sends the answer of the reader's receiver to the peer. The function `answer` is absent when the reader can send the
+   * peer no messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
@@ -100,7 +100,7 @@ export class StreamReader {
   private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  /** The decoded items of the chunk that is being read; `next` is the index of the first unread item. */
+  /** The decoded items of the chunk that is being read; the field `next` is the index of the first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
   /** True when the decoded chunk may contain a `Slot` (a refused item) or an error beside plain items. */
@@ -169,7 +169,7 @@ export class StreamReader {
 
   /**
    * Records that no further items come, because the peer ended its half or the dialog ended without a failure. Unread
-   * items of a stream can still be read after `finish`.
+   * items of a stream can still be read after the call of `finish`.
    */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
@@ -185,8 +185,8 @@ export class StreamReader {
   }
 
   /**
-   * Ends the reading of the stream: later items are dropped, and their credit is granted back. `close` returns the
-   * unread items that match their schema.
+   * Ends the reading of the stream: later items are dropped, and their credit is granted back. The function `close`
+   * returns the unread items that match their schema.
    */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
@@ -216,7 +216,7 @@ export class StreamReader {
    */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
-  /** Reads the next chunk of items; a reader that has to wait first continues with `again`. */
+  /** Reads the next chunk of items; a reader that has to wait first continues with the given function `again`. */
   pullOr(again: () => Pull): Pull {
     return Effect.suspend(() => {
       const over = this.over
@@ -253,8 +253,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads the next item if there is one now. If the next item is refused, `receiveNow` waits for the decision about the
-   * item.
+   * Reads the next item if there is one now. If the next item is refused, the function `receiveNow` waits for the
+   * decision about the item.
    */
   get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
     return Effect.suspend(() => {
@@ -308,8 +308,8 @@ export class StreamReader {
   }
 
   /**
-   * Takes the next item, or the `Slot` of a refused item, for the members of a fan-out. `poll` returns `none` when no
-   * item has come, or when a receiver must first decide about a refused item.
+   * Takes the next item, or the `Slot` of a refused item, for the members of a fan-out. The function `poll` returns
+   * `none` when no item has come, or when a receiver must first decide about a refused item.
    */
   poll(): unknown {
     while (this.isFilled()) {
@@ -422,7 +422,7 @@ export class StreamReader {
 
   /**
    * Decodes the items of a chunk one by one, after the chunk could not be decoded as a whole. Each item that does not
-   * match its schema becomes a `Slot`.
+   * match its schema becomes a `Slot`, which stands for a refused item.
    */
   private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {
     const each = this.options.items.decodeEach(payload)

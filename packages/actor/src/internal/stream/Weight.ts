@@ -3,8 +3,8 @@
  * everything else.
  *
  * Values that are sent to another actor are plain data, so all their fields and elements can be visited. The estimate
- * of a value's size stops at `limit`, above which the value counts as large. The estimate is exact only for a single
- * text or a single block of bytes, because only there does the exact size matter.
+ * of a value's size stops at the argument `limit`, above which the value counts as large. The estimate is exact only
+ * for a single text or a single block of bytes, because only there does the exact size matter.
  *
  * @since 0.1.0
  */
@@ -13,8 +13,8 @@
 const maxDepth = 32
 
 /**
- * Returns the estimated size of a value in bytes. `weigh` stops counting as soon as the estimated size is above
- * `limit`.
+ * Returns the estimated size of a value in bytes. The function `weigh` stops counting as soon as the estimated size is
+ * above the argument `limit`.
  */
 export const weigh = (value: unknown, limit: number): number => {
   switch (typeof value) {

@@ -39,7 +39,7 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
  */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
-/** One schedule of delays, which begins again when `isFresh` is true. */
+/** One schedule of delays, which begins again when the argument `isFresh` is true. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
@@ -85,7 +85,7 @@ const maxChecked = 10_000
 
 /**
  * Returns why the restart delays are too long for the intensity: children could never die often enough in time to make
- * the supervisor give up. `problemOf` assumes that each jittered delay is as short as possible.
+ * the supervisor give up. The function `problemOf` assumes that each jittered delay is as short as possible.
  */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],

@@ -2,9 +2,9 @@
  * One child of this actor, from the start of its process until the process is reaped. `ChildActor` carries out the
  * actions that the machine `OwnedActor` decides for the child.
  *
- * A child is owned by a nursery, a Scope or a call of the actor that started it. `end` may be called several times,
- * also by several fibers at once. A child climbs the shutdown ladder only once, and all callers of `end` wait for the
- * same end. `end` never fails, and its time is always bounded.
+ * A child is owned by a nursery, a Scope or a call of the actor that started it. The function `end` of a child may be
+ * called several times, also by several fibers at once. A child climbs the shutdown ladder only once, and all callers
+ * of `end` wait for the same end. The function `end` of a child never fails, and its time is always bounded.
  *
  * @since 0.1.0
  */
@@ -346,9 +346,9 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // A child gets at least half of its ending parent's remaining time, because deep in a tree the parents' reserves
-    // would leave the child none. A child that ends in time leaves its parent time enough. A child that does not end in
-    // time is killed together with its parent.
+    // A child gets at least half of its ending parent's remaining time, because the actors above a deep child would
+    // otherwise keep all the time. A child that ends in time leaves its parent time enough. A child that does not end
+    // in time is killed together with its parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 

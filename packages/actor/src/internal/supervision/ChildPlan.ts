@@ -15,8 +15,8 @@ import type { ChildSpec } from "./SupervisorPolicy.ts"
 export type AnyPortal = Portal.Portal<any>
 
 /**
- * The callbacks for one incarnation, of which `silent` is called when it begins no more calls, and `died` when it has
- * ended.
+ * The callbacks for one incarnation: `silent` is called when the incarnation begins no more calls, and `died` when the
+ * incarnation has ended.
  */
 export interface Told {
   readonly silent: () => void

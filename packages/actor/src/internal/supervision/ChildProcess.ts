@@ -80,8 +80,8 @@ export class ChildProcess {
   }
 
   /**
-   * Runs a function that a user's spawner or transport may have defined. `attempt` returns `undefined` if its function
-   * throws, and logs the error.
+   * Runs a function that a user's spawner or transport may have defined. The function `attempt` returns `undefined` if
+   * the user's function throws, and logs the error.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {

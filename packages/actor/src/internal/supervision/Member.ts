@@ -129,8 +129,9 @@ export const play = (member: Member, incarnation: number): void => {
 }
 
 /**
- * Gives the name of the replaced actor to the incarnation that plays the role now, and drains the replaced actor.
- * `handOver` returns the number of the replaced actor's calls that were still open when the time of the drain was over.
+ * Gives the name of the replaced actor to the incarnation that plays the role now, and drains the replaced actor. The
+ * function `handOver` returns the number of the replaced actor's calls that were still open when the time of the drain
+ * was over.
  */
 export const handOver = (
   { plan }: Member,

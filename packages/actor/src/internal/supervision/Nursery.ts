@@ -130,9 +130,9 @@ export class OpenNursery {
   }
 
   /**
-   * Records that a job has failed, while its actor has not ended yet. The failure of a job is recorded before `tell`
-   * shows it to the body. If `tell` ran before the failure is recorded, the body's reaction to the failed job could be
-   * recorded as the first failure.
+   * Records that a job has failed, while its actor has not ended yet. The failure of a job is recorded before the
+   * function `tell` shows the failure to the nursery's body. If `tell` ran before the failure is recorded, the body's
+   * reaction to the failed job could be recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
     this.input({ _tag: "JobFailed", job, cause }, tell)
@@ -226,8 +226,8 @@ export class OpenNursery {
 
 /**
  * The service of the nursery in which the current code runs. Starting an actor requires the service `Nursery`, so that
- * every actor has an owner. `statistics` is a snapshot of the nursery: its children with their states, and the number
- * of running jobs.
+ * every actor has an owner. The effect `statistics` takes a snapshot of the nursery: its children with their states,
+ * and the number of running jobs.
  *
  * @example
  * ```ts

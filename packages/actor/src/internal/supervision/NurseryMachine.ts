@@ -50,7 +50,8 @@ export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
   /**
-   * The jobs of the region; `dismissed` is true when the owner has cancelled the job, so that the cancel is no failure.
+   * The jobs of the region; the field `dismissed` is true when the owner has cancelled the job, so that the cancel is
+   * no failure.
    */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
@@ -93,8 +94,8 @@ export type Input<Child, Job> =
   /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
   /**
-   * An actor of the region has ended. `raised` holds the failures of the actor's cleanup, if the region has ended the
-   * actor. The field `handled` is true when a monitor has heard the actor's exit.
+   * An actor of the region has ended. The field `raised` holds the failures of the actor's cleanup, if the region has
+   * ended the actor. The field `handled` is true when a monitor has heard the actor's exit.
    */
   | {
     readonly _tag: "ChildGone"
@@ -106,7 +107,10 @@ export type Input<Child, Job> =
   | { readonly _tag: "ReaderCame" }
   /** A reader of actors' exits takes the oldest unread exit. */
   | { readonly _tag: "EndRead" }
-  /** `enough` is true when the reader stopped of its own accord, and was neither interrupted nor failed. */
+  /**
+   * The field `enough` is true when the reader of exits stopped of its own accord, and was neither interrupted nor
+   * failed.
+   */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }

@@ -134,11 +134,17 @@ export type Input =
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
   | { readonly _tag: "Failed"; readonly boxed: Boxed; readonly step?: SpawnStep | undefined }
-  /** The actor's connection has ended; `open` holds the owner's calls to the actor that were open at that moment. */
+  /**
+   * The actor's connection has ended; the field `open` holds the owner's calls to the actor that were open at that
+   * moment.
+   */
   | { readonly _tag: "Ending"; readonly open: ReadonlyArray<Asked> }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
-  /** The bound of a rung of the shutdown ladder has passed. `ending` is true when the owner is itself being ended. */
+  /**
+   * The bound of a rung of the shutdown ladder has passed. The field `ending` is true when the owner is itself being
+   * ended.
+   */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
   | {
     readonly _tag: "ProcessEnded"

@@ -33,8 +33,9 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
  * Starts an actor and waits until it is ready. A starting actor has an owner from the moment at which its process
  * exists. If the start fails or is interrupted, the actor is reaped before the start returns.
  *
- * `start` runs inside an uninterruptible region of its caller, and only its waits (with `restore`) can be interrupted.
- * No interruption can lose an actor between the moment at which it is ready and the moment at which its owner has it.
+ * The function `start` runs inside an uninterruptible region of its caller, and only the waits of `start` (with
+ * `restore`) can be interrupted. No interruption can lose an actor between the moment at which it is ready and the
+ * moment at which its owner has it.
  */
 export const start = (
   local: LocalActor,

@@ -15,7 +15,9 @@ export interface StartSpec {
   readonly name: string
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   readonly options: SpawnOptions
-  /** The Service that the actor will run; `relays` holds the routes of the actor's calls to relayed Services. */
+  /**
+   * The Service that the actor will run; the field `relays` holds the routes of the actor's calls to relayed Services.
+   */
   readonly service?: ServiceSpec | undefined
   /**
    * The names of the endpoints that the actor's Service serves. An actor without a Service serves the endpoints of its

@@ -103,8 +103,8 @@ export class Supervising {
   }
 
   /**
-   * Starts all children of the supervisor. `begin` succeeds when all children are up for the first time, and fails if
-   * one child fails to start.
+   * Starts all children of the supervisor. The effect of `begin` succeeds when all children are up for the first time,
+   * and fails if one child fails to start.
    */
   readonly begin: Effect.Effect<void, unknown> = Effect.suspend(() => {
     this.options.local.supervisors.add(this)
@@ -115,7 +115,10 @@ export class Supervising {
   /** Waits until the supervisor and all its children have ended, and returns why the supervisor ended. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
-  /** Stops all children of the supervisor in reverse order. `close` dies if the cleanup of a child has failed. */
+  /**
+   * Stops all children of the supervisor in reverse order. The effect of `close` dies if the cleanup of a child has
+   * failed.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {

@@ -1,6 +1,6 @@
 /**
  * The rules of a supervisor for incarnations that do not play their child's role: standbys, replacements of a roll, and
- * retired incarnations.
+ * replaced incarnations that have not ended yet.
  *
  * A standby or replacement that is ready takes over when the incarnation in front of it has died, or when a roll
  * replaces that incarnation. Takeovers are derived from the state alone, so a death during a roll or a roll during a

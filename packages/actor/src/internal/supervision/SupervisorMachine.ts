@@ -121,8 +121,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // A report of an incarnation that neither plays the role nor stands by comes from a retired incarnation, or is
-  // ignored.
+  // An incarnation that neither plays the role nor stands by has handed over the role, or its report is ignored.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -151,8 +150,8 @@ const playerTold = (policy: Policy, state: State, child: Child, input: Told): St
     case "StartFailed":
       return child.status === "Starting" ? startFailed(policy, state, child, input) : [state, []]
     case "Died":
-      // The death of a stale incarnation does not count: it ends because of another child, or its death has already
-      // been counted. The end of an incarnation that its supervisor is stopping is no death.
+      // The death of an incarnation marked as stale does not count: the incarnation ends because of another child, or
+      // its death was counted before. The end of an incarnation that its supervisor is stopping is no death.
       return isLive(child) && !isOver(state) ? died(policy, state, child, input) : [state, []]
     case "Drained":
       return [state, []]
@@ -215,7 +214,7 @@ const isAwaited = ({ children }: State, key: string): boolean => {
   )
 }
 
-/** Drops the exit of the oldest death that still has one, if a further exit would exceed `maxExits`. */
+/** Drops the exit of the oldest death that still has one, if a further exit would exceed the bound `maxExits`. */
 const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   const oldest = deaths.length - maxExits
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)

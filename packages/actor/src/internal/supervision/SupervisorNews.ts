@@ -28,8 +28,8 @@ export interface News {
 }
 
 /**
- * Returns the event about an action of a supervisor; `undefined` for an action without an event. `deaths` is the number
- * of recent deaths that count towards the supervisor's intensity.
+ * Returns the event about an action of a supervisor; `undefined` for an action without an event. The argument `deaths`
+ * is the number of recent deaths that count towards the supervisor's intensity.
  */
 export const newsOf = (
   action: Action,

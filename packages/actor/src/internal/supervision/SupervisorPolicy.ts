@@ -16,8 +16,8 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 export type Restart = "permanent" | "transient" | "temporary"
 
 /**
- * The children that restart after a death: the dead child and its users, the dead child alone, it and all later
- * children, or all children.
+ * The children that restart after a death: only the dead child, or also the users of this child, all later children, or
+ * all children.
  *
  * @category models
  * @since 0.1.0
@@ -57,8 +57,8 @@ export interface Policy {
 }
 
 /**
- * Sorts children so that each child comes after all children that it uses; otherwise the given order is kept. `ordered`
- * throws when children use each other in a cycle, or when two children have the same key.
+ * Sorts children so that each child comes after all children that it uses; otherwise the given order is kept. The
+ * function `ordered` throws when children use each other in a cycle, or when two children have the same key.
  */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))

@@ -70,8 +70,8 @@ export interface Roll {
   readonly atOnce: number
   readonly drainMillis: number
   /**
-   * The children that the roll must still replace, in order; `upTo` is the number of the newest incarnation that must
-   * go.
+   * The children that the roll must still replace, in order; the field `upTo` is the number of the newest incarnation
+   * that must go.
    */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
@@ -92,8 +92,8 @@ export type RollOutcome =
 export interface Death {
   readonly child: string
   /**
-   * The exit of the dead child. Only the newest `maxExits` deaths of a supervisor's children keep their exits, because
-   * an exit holds the last output of a process.
+   * The exit of the dead child. Only the newest deaths of a supervisor's children, at most `maxExits`, keep their
+   * exits, because an exit holds the last output of a process.
    */
   readonly exit: ActorExit | undefined
   readonly at: number
@@ -115,7 +115,7 @@ export type Why =
 
 /**
  * The reason for which a supervisor gave up: too many deaths (`intensity`), or the end of the schedule of delays
- * (`backoff`). `child` is the child that died last.
+ * (`backoff`). The field `child` names the child that died last.
  */
 export interface GivenUp {
   readonly child: string
@@ -170,14 +170,17 @@ export type Input =
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
   /**
-   * A retired incarnation has finished its open calls, or the bound of its drain has passed. `open` is the number of
-   * calls that were still open when the drain was over; null if the number is not known.
+   * An incarnation that has handed over its role has finished its open calls, or the bound of its drain has passed. The
+   * field `open` is the number of calls that were still open when the drain was over; null if the number is not known.
    */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
   /** The schedule `backoff` has no further delay, so the supervisor gives up. */
   | { readonly _tag: "BackoffEnded" }
-  /** The delay before a child's next standby is over; `ended` is true when the schedule of delays has ended instead. */
+  /**
+   * The delay before a child's next standby is over; the field `ended` is true when the schedule of delays has ended
+   * instead.
+   */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
   | { readonly _tag: "Close" }
   | {
@@ -210,7 +213,8 @@ export type Action =
   | { readonly _tag: "WaitStandby"; readonly child: string; readonly isFresh: boolean; readonly exit: ActorExit }
   /**
    * Gives the role of the child and its name in the registry to the standby or replacement with the number
-   * `incarnation`. The replaced incarnation `from`, if it still lives, is drained for at most `drainMillis`.
+   * `incarnation`. The replaced incarnation `from`, if it still lives, is drained for at most the milliseconds in the
+   * field `drainMillis`.
    */
   | {
     readonly _tag: "TakeOver"

@@ -19,7 +19,7 @@ export const publish = endpoint("publish", { payload: { messages: Schema.Array(B
 
 /**
  * The first item of a subscription has no message; it tells the subscriber that the topic has added the subscription.
- * `dropped` is the number of messages that the subscriber lost before the message of this item.
+ * The field `dropped` is the number of messages that the subscriber lost before the message of this item.
  */
 const Item = Schema.Struct({ dropped: Schema.Int, message: Schema.NullOr(Bytes) })
 export type Item = typeof Item.Type
@@ -58,7 +58,8 @@ const owned = (message: Message): Message =>
     : { key: message.key, bytes: new Uint8Array(message.bytes) }
 
 /**
- * Makes the handlers of one topic. `whenDrained` registers a callback that is called when the topic's actor is drained.
+ * Makes the handlers of one topic. The function `whenDrained` registers a callback that is called when the topic's
+ * actor is drained.
  */
 export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: () => void) => void) =>
   Effect.sync(() => {
@@ -73,9 +74,12 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
       }
     }
     // A drained topic ends its subscriptions, so that subscribers change to the topic's new actor and do not delay the
-    // old one's end.
+    // old actor's end.
     whenDrained(() => execute(hub.drain()))
-    /** Calls `attempt` now, and again whenever an action of the hub names `id`, until `attempt` returns an answer. */
+    /**
+     * Calls the function `attempt` now, and again whenever an action of the hub names the given `id`, until `attempt`
+     * returns an answer.
+     */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
         const look = () => {

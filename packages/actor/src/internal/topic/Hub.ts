@@ -22,9 +22,10 @@ export interface Message {
 /**
  * A topic does one of the following when a subscriber has no room for a message:
  *
- * - `"block"` makes the message's publisher wait for room; later messages of the same key wait as well
- * - `"drop-oldest"` drops the oldest message that waits for the subscriber, and tells the subscriber of its loss
- * - `"error"` fails the stream of the subscriber with `StreamOverrun`
+ * - The policy `"block"` makes the message's publisher wait for room; later messages of the same key wait as well
+ * - The policy `"drop-oldest"` drops the oldest message that waits for the subscriber, and tells the subscriber of the
+ *   loss
+ * - The policy `"error"` fails the stream of the subscriber with `StreamOverrun`
  *
  * @category models
  * @since 0.1.0
@@ -202,8 +203,8 @@ export class Hub {
 
   /**
    * Moves the publishers' waiting messages, in the order in which they came, to the buffers of subscribers with room.
-   * While `goOn` runs, no subscriber reads, so a full buffer stays full. When a message of a key has to wait, all
-   * messages of this key from later publishers wait as well.
+   * While the function `goOn` runs, no subscriber reads, so a full buffer stays full. When a message of a key has to
+   * wait, all messages of this key from later publishers wait as well.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return

@@ -76,7 +76,7 @@ class Pipe implements Wire {
     if (afterBytes > 0) return void (this.leftBytes = Math.min(this.leftBytes, afterBytes))
     this.queue = []
     this.queued = 0
-    // The writer of the connection gets no further `drain`, because the next event is the end of the connection.
+    // The connection does not call `drain` again for its writer, because the next event is the end of the connection.
     this.wasFull = false
     this.end()
   }

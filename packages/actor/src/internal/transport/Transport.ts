@@ -26,8 +26,8 @@ export interface ConnectionHandlers {
   /** A callback for the moment at which the connection has room again, after `write` returned `false`. */
   readonly drain: () => void
   /**
-   * A callback that is called once, when no more bytes will come over the connection. `reason` is set if the connection
-   * did not end cleanly.
+   * A callback that is called once, when no more bytes will come over the connection. The argument `reason` is set if
+   * the connection did not end cleanly.
    */
   readonly end: (reason: string | undefined) => void
   /**
@@ -47,7 +47,7 @@ export interface ConnectionHandlers {
 export interface DirectHandlers {
   /**
    * Returns the memory into which the next bytes should be read; `undefined` if their final memory is not known yet. A
-   * connection that can read directly into its user's memory calls `room` before each read.
+   * connection that can read directly into its user's memory calls the function `room` before each read.
    */
   readonly room: () => Uint8Array | undefined
   /**
@@ -78,8 +78,8 @@ export interface Connection {
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
    * True when the bytes of every `write` have been copied or sent, so that the memory of the chunks may be reused. If a
-   * connection has no `hasLeft`, the memory of written chunks is never reused. A connection that wraps another
-   * connection and itself keeps chunks must not have `hasLeft`.
+   * connection has no function `hasLeft`, the memory of written chunks is never reused. A connection that wraps another
+   * connection and itself keeps chunks must not have the function `hasLeft`.
    */
   readonly hasLeft?: (() => boolean) | undefined
   /** Sends the queued bytes of the connection, and then ends the half of the connection in which this side writes. */
@@ -88,8 +88,8 @@ export interface Connection {
   readonly destroy: () => void
   /**
    * Bytes that only the two ends of an encrypted connection know, as TLS exports them. The proof of membership includes
-   * the bytes of `binding`, so that the proof is worthless on any other connection. By default a connection has no
-   * `binding`.
+   * the bytes of `binding`, so that the proof is worthless on any other connection. By default a connection does not
+   * have the field `binding`.
    */
   readonly binding?: Uint8Array | undefined
   /**
@@ -138,8 +138,8 @@ export interface Listener {
 }
 
 /**
- * The error of a transport: the actor cannot listen, or no actor answers at the dialled address. `gone` is true when no
- * actor listens at the dialled address any more; `reason` says what the user can do next.
+ * The error of a transport: the actor cannot listen, or no actor answers at the dialled address. The field `gone` is
+ * true when no actor listens at the dialled address any more; the field `reason` says what the user can do next.
  *
  * @example
  * ```ts

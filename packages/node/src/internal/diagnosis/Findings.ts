@@ -60,7 +60,7 @@ export interface Finding {
   readonly waiters: ReadonlyArray<Waiter>
 }
 
-/** The ages of waits, in milliseconds, from which the waits are reported as findings. */
+/** The smallest ages, in milliseconds, at which waits in a tree are reported as findings. */
 export interface Options {
   /**
    * The least age of a deadlock, a wait for a name, or a cancel that is reported, in milliseconds. The default age of a
@@ -68,8 +68,9 @@ export interface Options {
    */
   readonly thanMillis: number
   /**
-   * The age of the oldest waiting call, in milliseconds, from which a computing actor without an answer is reported as
-   * stuck. By default a computing actor is reported as stuck when its oldest call has waited for 30 000 milliseconds.
+   * The age of an actor's oldest waiting call, in milliseconds, at which the actor is reported as stuck if it computes
+   * without an answer. By default a computing actor is reported as stuck when its oldest call has waited for 30 000
+   * milliseconds.
    */
   readonly busyMillis: number
 }
@@ -187,7 +188,7 @@ const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): Readonly
 
 // ---- silent processes -----------------------------------------------------------------------------------------------
 
-/** The share of one processor core from which a process counts as computing. */
+/** The smallest share of one processor core that makes a process count as computing. */
 const busyShare = 0.5
 
 /** The functions of the kernel in which an event loop waits for events. */
@@ -222,7 +223,7 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
   return [plain("SILENT", "note", at, "it has not answered in time", { ageMillis, waiters })]
 }
 
-// ---- findings from answers ------------------------------------------------------------------------------------------
+// ---- findings from the answers of actors ----------------------------------------------------------------------------
 
 const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
   inside.channels.filter(({ peer, stuck }) => stuck > 0 && peer !== null).map(({ peer, stuck }) =>

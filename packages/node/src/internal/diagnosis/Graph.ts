@@ -23,7 +23,10 @@ export interface Edge {
   readonly endpoint: string | undefined
   readonly ageMillis: number
   readonly frame: FrameInspection | undefined
-  /** True when the awaited dialog or actor is known, and false when it may be any of several. */
+  /**
+   * True when the awaited dialog or actor is known, and false when the fiber may wait for any of several dialogs or
+   * actors.
+   */
   readonly exact: boolean
 }
 
@@ -134,7 +137,10 @@ const otherEnd = (
   return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
 }
 
-/** Returns the source line at which a fiber stands, or else the line of the nearest fiber that waits for it. */
+/**
+ * Returns the source line at which a fiber stands, or else the line of the nearest fiber above this fiber that has a
+ * line.
+ */
 const frameOf = (
   fibers: ReadonlyArray<FiberInspection>,
   { frames, id }: FiberInspection

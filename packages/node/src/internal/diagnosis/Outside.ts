@@ -7,7 +7,7 @@ import type { Candidate } from "../../NodeInspect.ts"
 import { childrenOf, commandOf, statFields, textOf } from "../proc.ts"
 import type { Outside } from "./Seen.ts"
 
-/** The kernel's ticks in a second, which are a constant of the kernel's interface. */
+/** The number of the kernel's ticks in a second, which is a constant of the kernel's interface. */
 const ticksPerSecond = 100
 
 interface Sample {

@@ -18,7 +18,7 @@ export interface Outside {
   readonly cpu: number
   /** The kernel function in which the process sleeps, where this user may read the function's name. */
   readonly wchan: string
-  /** The number of the system call in which the process stands, where this user may read it. */
+  /** The number of the system call in which the process stands, where this user may read the number. */
   readonly syscall: string
   /** The commands of the process's children that are not actors. */
   readonly commands: ReadonlyArray<string>

@@ -92,7 +92,7 @@ const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeI
 /**
  * Returns the processes of the trees with an actor that the target names. The processes of other trees than the
  * target's get no knock, because a knock leaves a door open for a while. A target that is in the title of no process
- * may be the name of a root, so the function then returns all processes.
+ * may be the name of a root, so the function `meant` then returns all processes.
  */
 export const meant = (
   found: ReadonlyArray<NodeInspect.Candidate>,

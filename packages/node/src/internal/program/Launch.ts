@@ -75,8 +75,9 @@ const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 const env = "/usr/bin/env"
 
 /**
- * Returns a command with `env`, which sets the environment variables that the program's waiting shell would drop. The
- * values of the program's environment variables are redacted, so that no error shows them.
+ * Returns the words of the command `env`, which stand before the program's command and set the environment variables
+ * that the program's waiting shell would drop. The values of the program's environment variables are redacted, so that
+ * no error shows them.
  */
 const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
   const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own

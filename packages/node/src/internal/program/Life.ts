@@ -1,5 +1,6 @@
 /**
- * The life of an external program as its owner sees it, as a pure function.
+ * Follows the states of an external program, as its owner sees them, by a pure function from state and input to the
+ * next state.
  *
  *   Running --stop--> Stopping --gone--> Gone (asked) --read--> Ended (asked)
  *      |

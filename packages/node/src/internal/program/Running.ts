@@ -112,8 +112,8 @@ export class Running {
   }
 
   /**
-   * The exit of the program. The Effect that returns a program's exit completes when the process and the rest of its
-   * process group have ended.
+   * Returns the exit of the program when the program has ended. The Effect that returns a program's exit completes when
+   * the process and the rest of its process group have ended.
    */
   readonly exit: Effect.Effect<Life.ProgramExit> = Effect.suspend(() => Deferred.await(this.ended))
 
@@ -136,9 +136,9 @@ export class Running {
   )
 
   /**
-   * Waits for the first output line of the program that satisfies a predicate. The predicate of `find` sees every
-   * further line of the program, however fast lines come. Without a matching line, `find` waits until it is
-   * interrupted.
+   * Waits for the first output line of the program that satisfies a predicate. The predicate of the function `find`
+   * sees every further line of the program, however fast lines come. Without a matching line, the function `find` waits
+   * until it is interrupted.
    */
   find(holds: (line: Line) => boolean): Effect.Effect<Line> {
     return Effect.callback((resume) => {
@@ -163,8 +163,8 @@ export class Running {
   }
 
   /**
-   * Stops the program: sends its stop signal and waits at most `stopMillis`, and then sends SIGKILL and waits for the
-   * bound of a SIGKILL.
+   * Stops the program: sends its stop signal, waits at most the milliseconds of the option `stopMillis`, then sends
+   * SIGKILL and waits for the bound of a SIGKILL.
    */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { name, stopMillis, stopSignal } = this.options
