@@ -360,7 +360,7 @@ describe("Subscribers of a stream in one process get the same items", () => {
     ))
 })
 
-describe("A dialog whose slow reader has room for one item waits or fails", () => {
+describe("A dialog with a slow reader waits under the overflow policy wait, and fails under the policy error", () => {
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 

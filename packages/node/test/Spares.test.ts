@@ -74,7 +74,7 @@ describe("The machine of spares", () => {
   })
 })
 
-describe("The option spares of a root is read before the environment variable", () => {
+describe("The option spares of a root overrides the environment variable FURROW_SPARES", () => {
   it("the option spares has precedence over its environment variable, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
     assert.strictEqual(of(undefined).mode, sparesMode("", {}).mode)

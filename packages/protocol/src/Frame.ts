@@ -412,8 +412,8 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
 export class Outbox {
   private chunks: Array<Uint8Array> = []
   /**
-   * The memory into which an outbox writes its current piece, from `from` to `to`: the arena, or memory for one large
-   * frame.
+   * The memory into which an outbox copies the bytes that it sends next, from `from` to `to`. The memory is shared by
+   * all outboxes of the process, or belongs to one large frame.
    */
   private bytes = nothing
   private from = 0

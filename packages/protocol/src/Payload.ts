@@ -40,8 +40,8 @@ export interface Codec<A> {
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True when an input has the same bytes as the value that the function `make` returns for the input. The result false
-   * means that these bytes may differ.
+   * True when an input has the same bytes as the value that the function `make` returns for the input. False when the
+   * bytes of the input may differ from those of the value that `make` returns.
    */
   readonly isMade: (input: unknown) => boolean
 }

@@ -64,7 +64,7 @@ const read = (key: number) => (item: number) => record({ _tag: "Read", key, read
 
 /**
  * Opens a dialog in which one side ends its own direction, and goes on reading the other direction. The other side of
- * the dialog is told that the first direction has ended, and continues to send.
+ * the dialog is told that its peer sends no more values, and continues to send its own.
  */
 export const halves: Does = ({ key, portal, step: { a, b, c } }) =>
   portal.open(halve({ key, count: counts[a]!, cancels: c === 5 }), ({ result, stream }) =>

@@ -44,8 +44,8 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
-      // The task looks at the pool's answer once more, because the answer may have come while the task's fiber was
-      // suspended.
+      // The task checks a second time whether it has a worker, because a worker may have taken the task while the
+      // task's fiber was suspended.
       if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
