@@ -46,7 +46,10 @@ export const repeated = (begun: ReadonlyMap<number, number>): number =>
 export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
   tried - answered.size - sum(failed) - hung
 
-/** Returns the faults of a run of `npm run pool`; the list is empty where the counts of tasks that the pool and its workers keep agree. */
+/**
+ * Returns the faults of a run of `npm run pool`; the list is empty where the counts of tasks that the pool and its
+ * workers keep agree.
+ */
 export const judge = (run: Run): ReadonlyArray<string> => {
   const { answered, begun, failed, hung, kills, single, statistics, wrong } = run
   const { replaced, running, tasks, waiting } = statistics
