@@ -199,7 +199,7 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   }, nothing]
 }
 
-/** Lists an actor in front of all other actors of its tier. */
+/** Lists an actor in front of all other listed actors at the same distance (`Tier`). */
 const inFront = <L extends Listed>(
   listed: L,
   { order, tier, uuid }: Pick<Held, "order" | "tier"> & { uuid: string }
