@@ -202,6 +202,17 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 export const isRefusal = Hot.isRefusal
 
 /**
+ * True when the payload of an `Error` word is a cancellation that carries no failure of a finalizer. The function
+ * `isPlainCancellation` reads only the first byte of the payload, and may be false for an unusual cancellation.
+ *
+ * @example
+ * ```ts
+ * Failure.isPlainCancellation(Failure.encode({ _tag: "Busy", limit: 1 })) // false
+ * ```
+ */
+export const isPlainCancellation = Hot.isPlainCancellation
+
+/**
  * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures
  * of the actor's finalizers. The field `taken` is the number of the peer's last dialog that the actor has read: the
  * peer's later dialogs have not begun.

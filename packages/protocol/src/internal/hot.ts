@@ -24,6 +24,7 @@ import {
 import {
   actorTokens,
   binHead,
+  bytesOf,
   Cursor,
   isAscii,
   isSmall,
@@ -48,31 +49,6 @@ const code = {
   return: words.Return.code,
   error: words.Error.code
 } as const
-
-/**
- * The largest array in bytes that V8 keeps among its objects. An array larger than `smallBytes` has memory of its
- * own, whose allocation takes ten times as long as that of a smaller array.
- */
-const smallBytes = 64
-
-const slabBytes = 8192
-let slab = new Uint8Array(0)
-let used = 0
-
-/**
- * Allocates the bytes for the head of a word. Heads of more than `smallBytes` bytes share memory, because each head is
- * written once and soon forgotten.
- */
-const bytesOf = (size: number): Uint8Array => {
-  if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)
-  if (used + size > slab.length) {
-    slab = new Uint8Array(slabBytes)
-    used = 0
-  }
-  const start = used
-  used += size
-  return slab.subarray(start, used)
-}
 
 const encodeStart = ({ dialog, digest, endpoint, kind, meta, payload, window }: Start): Parts | undefined => {
   if (digest !== null || !isSmall(dialog) || !isAscii(endpoint) || !isOrdinaryWindow(window)) return undefined
@@ -147,7 +123,7 @@ const encodeCancel = ({ by, deadline, dialog, reason }: Cancel): Parts | undefin
   if (!isSmall(dialog) || !isSmall(deadline) || !isAscii(reason)) return undefined
   const tokens = actorTokens(by)
   if (tokens === undefined) return undefined
-  const head = new Uint8Array(2 + sizeOfUint(dialog) + tokens.length + sizeOfText(reason) + sizeOfUint(deadline))
+  const head = bytesOf(2 + sizeOfUint(dialog) + tokens.length + sizeOfText(reason) + sizeOfUint(deadline))
   head[0] = 0x95
   head[1] = code.cancel
   putUint(head, putText(head, putTokens(head, putUint(head, 2, dialog), tokens), reason), deadline)

@@ -7,7 +7,7 @@
  * encoded by the schema, as all other failures are.
  */
 import type { Failure } from "../Failure.ts"
-import { actorTokens, Cursor, isAscii, putText, putTokens, sizeOfText } from "./tokens.ts"
+import { actorTokens, bytesOf, Cursor, isAscii, putText, putTokens, sizeOfText } from "./tokens.ts"
 
 const form = { general: 0, fail: 1, cancelled: 2, cancelledEnding: 3, refused: 4 } as const
 
@@ -29,7 +29,7 @@ const encodeFail = (
 ): Uint8Array | undefined => {
   if (others.length > 0 || !isAscii(type) || !isAscii(message)) return undefined
   const start = 1 + sizeOfText(type) + sizeOfText(message)
-  const bytes = new Uint8Array(start + error.length)
+  const bytes = bytesOf(start + error.length)
   bytes[0] = form.fail
   putText(bytes, putText(bytes, 1, type), message)
   bytes.set(error, start)
@@ -43,7 +43,7 @@ const encodeCancelled = (
   const ofCanceller = actorTokens(by)
   const ofActor = actorTokens(actor)
   if (ofCanceller === undefined || ofActor === undefined) return undefined
-  const bytes = new Uint8Array(1 + ofCanceller.length + ofActor.length + sizeOfText(reason))
+  const bytes = bytesOf(1 + ofCanceller.length + ofActor.length + sizeOfText(reason))
   bytes[0] = ending ? form.cancelledEnding : form.cancelled
   putText(bytes, putTokens(bytes, putTokens(bytes, 1, ofCanceller), ofActor), reason)
   return bytes
@@ -76,6 +76,10 @@ export const general = (failure: Failure, encoded: Uint8Array): Uint8Array => {
 export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general || first === form.refused
 
 export const isRefusal = ({ 0: first }: Uint8Array): boolean => first === form.refused
+
+/** True for a cancellation that is written by hand, which therefore carries no other failure. */
+export const isPlainCancellation = ({ 0: first }: Uint8Array): boolean =>
+  first === form.cancelled || first === form.cancelledEnding
 
 /** Decodes a failure that is written by hand; `undefined` for a failure in any other form. */
 export const decode = (payload: Uint8Array): Failure | undefined => {

@@ -31,6 +31,31 @@ export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : 
  */
 export const binHead = 5
 
+/**
+ * The largest array in bytes that V8 keeps among its objects. An array larger than `smallBytes` has memory of its
+ * own, whose allocation takes ten times as long as that of a smaller array.
+ */
+const smallBytes = 64
+
+const slabBytes = 8192
+let slab = new Uint8Array(0)
+let used = 0
+
+/**
+ * Allocates the bytes for a head or a failure that is about to be sent. Pieces of more than `smallBytes` bytes share
+ * memory, because each piece is written once and soon forgotten.
+ */
+export const bytesOf = (size: number): Uint8Array => {
+  if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)
+  if (used + size > slab.length) {
+    slab = new Uint8Array(slabBytes)
+    used = 0
+  }
+  const start = used
+  used += size
+  return slab.subarray(start, used)
+}
+
 export const putUint = (b: Uint8Array, start: number, n: number): number => {
   let at = start
   if (n < 0x80) b[at++] = n

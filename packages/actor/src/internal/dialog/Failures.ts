@@ -82,6 +82,8 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
   }
 }
 
+const none: ReadonlyArray<never> = []
+
 /**
  * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. The
  * parameter `ending` is true if the handler's actor serves no more calls.
@@ -94,9 +96,10 @@ export const failureOf = (
 ): Protocol.Failure => {
   const { reasons } = cause
   const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
-  const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
-    .map((reason) => box(raisedBy(reason), self))
   if (main === undefined) return cancelledWith(cause, self, ending)
+  const others = reasons.length === 1 ? none : reasons
+    .filter((reason) => reason !== main && reason._tag !== "Interrupt")
+    .map((reason) => box(raisedBy(reason), self))
   if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
   const error = codecs(endpoint).error.encode(main.error)
   if (error.ok) return { _tag: "Fail", error: error.value, ...summaryOf(main.error), others }

@@ -95,6 +95,7 @@ export const cleanupFailure = (
 ): Cause.Cause<never> | undefined => {
   if (settled._tag !== "Error") return undefined
   const { payload } = settled
+  if (Failure.isPlainCancellation(payload)) return undefined
   return withoutStack(() => cleanupFailureOf(payload, endpoint, channel.peer))
 }
 
