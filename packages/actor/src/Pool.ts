@@ -40,6 +40,7 @@ import * as Settings from "./internal/pool/Settings.ts"
 import * as Tasks from "./internal/pool/Tasks.ts"
 import type { EndpointsOf, Opened, Portal } from "./internal/portal/Portal.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import { suspended } from "./internal/settings/suspended.ts"
 import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 
 export type { Durations } from "./internal/pool/Counts.ts"
@@ -210,7 +211,7 @@ const poolOf = (open: Open.OpenPool): Pool<any> => {
       toCall: (item: unknown) => Call<AnyEndpoint>,
       { concurrency = room, key, ordered = true, progress, retries, within }: MapOptions<unknown> = {}
     ) => {
-      return Stream.suspend(() => {
+      return suspended(() => {
         const counted = progress === undefined ? <A, E, R>(task: Effect.Effect<A, E, R>) => task : progressOf(progress)
         return Stream.mapEffect(
           Stream.isStream(items) ? items : Stream.fromIterable(items),

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
+import { suspended } from "../settings/suspended.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
@@ -110,7 +111,7 @@ export const followingStream = <A, E, R>(
   const { parting, parting: { succession } } = channel
   if (succession === undefined) return read(channel)
   const next = Stream.unwrap(Effect.map(succession.successor, (next) => followingStream(next, read)))
-  return Stream.suspend((): Stream.Stream<A, E | ActorError, R> =>
+  return suspended((): Stream.Stream<A, E | ActorError, R> =>
     parting.isRetired ? next : Stream.catchIf(read(channel), isRetirement, () => next)
   )
 }

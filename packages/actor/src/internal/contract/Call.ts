@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
+import { suspended } from "../settings/suspended.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type {
   AnyCallEndpoint,
@@ -183,6 +184,25 @@ const EffectCallProto: object = Object.assign(
   }
 )
 
+/**
+ * The prototype of stream calls. The Channel of a stream call is made when the call runs in this process, because most
+ * stream calls are only sent to an actor.
+ */
+const StreamCallProto: object = Object.create(Object.getPrototypeOf(Stream.empty) as object, {
+  channel: {
+    get(this: StreamCall<unknown, unknown, unknown, AnyStreamEndpoint>) {
+      const { definition, input } = this
+      return Stream.toChannel(
+        Stream.scoped(
+          suspended(() =>
+            definition.handler(localInput(definition.endpoint, input)) as Stream.Stream<unknown, unknown, Scope.Scope>
+          )
+        )
+      )
+    }
+  }
+}) as object
+
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
 /**
@@ -323,13 +343,12 @@ export const stream = <
 <R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (payload: SchemaOf<P>["Type"]) => Stream.Stream<A["Type"], E["Type"], R>
 ): StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>> =>
-  implemented(Endpoint.make("stream", name, options), options, handler, (definition, input) =>
-    Object.assign(
-      Stream.scoped(Stream.suspend(() =>
-        definition.handler(localInput(definition.endpoint, input)) as Stream.Stream<unknown, unknown, Scope.Scope>
-      )),
-      data(definition, input)
-    )) as StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
+  implemented(
+    Endpoint.make("stream", name, options),
+    options,
+    handler,
+    (definition, input) => Object.assign(Object.create(StreamCallProto), data(definition, input))
+  ) as StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
 
 const bare = (endpoint: AnyEndpoint): unknown =>
   Object.assign(

@@ -23,6 +23,7 @@ import type { MsgStream, SubscribeOptions } from "../contract/DialogCall.ts"
 import { type PayloadReceiver, ruleOf } from "../contract/PayloadReceiver.ts"
 import { type ActorError, type ActorId, ChannelClosed, StreamOverrun } from "../errors/ActorError.ts"
 import type { Refusals } from "../inspect/Snapshot.ts"
+import { suspended } from "../settings/suspended.ts"
 import * as FanOut from "./FanOut.ts"
 import type { Outlet } from "./Outlet.ts"
 import type { Look } from "./Receiving.ts"
@@ -248,7 +249,7 @@ class MsgStreamLive {
   }
 
   get toStream(): Stream.Stream<unknown, unknown> {
-    return Stream.suspend(() => {
+    return suspended(() => {
       const { leave, pull } = this.plainOrMember()
       return streamOf(pull, leave)
     })
