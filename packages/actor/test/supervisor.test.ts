@@ -310,7 +310,7 @@ describe("A supervisor gives up when too many children die", () => {
 describe("A supervisor starts a dead child again", () => {
   it.effect("G157: a restart of a supervised child is reported by events and shown in statistics", () =>
     supervised(
-      Supervisor.layer({ backoff }, four),
+      Supervisor.layer({ backoff, intensity: { restarts: 3, within: "1 hour" } }, four),
       Effect.gen(function*() {
         const events = yield* collectEvents
         yield* kill("Counter")

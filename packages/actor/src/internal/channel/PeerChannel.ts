@@ -24,6 +24,7 @@ import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ChannelInspection } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
+import { NumberTable } from "../settings/NumberTable.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { ChannelOptions, HandshakeResult, OwnerEvent } from "./ChannelOptions.ts"
@@ -56,7 +57,7 @@ export class PeerChannel {
   private frames: Frame.State = Frame.initial
   /** The bounds on the sizes of frames, which the handshake sets. */
   private limits: Frame.Limits
-  private readonly ports = new Map<number, Port>()
+  private readonly ports = new NumberTable<Port>()
   private readonly options: ChannelOptions
   /** The publisher of events of the actor at this end of the connection, with the counts of this actor. */
   readonly events: Events
@@ -208,7 +209,7 @@ export class PeerChannel {
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
     this.parting.mayRetire = false
-    if (Connection.accepts(this.state)) this.ports.set(id, port)
+    if (Connection.accepts(this.state)) this.ports.add(id, port)
     else {
       this.delivered = true
       // A dialog on an ended connection fails in a later turn of the event loop, because its caller does not know the
@@ -241,13 +242,12 @@ export class PeerChannel {
     const { error } = this
     if (error !== undefined) return port.lost(error)
     this.parting.mayRetire = false
-    this.ports.set(id, port)
+    this.ports.add(id, port)
     Connection.countServed(this.state, 1)
   }
 
   forget(id: number): void {
-    const port = this.ports.get(id)
-    if (this.ports.delete(id) && port!.side === "callee") Connection.countServed(this.state, -1)
+    if (this.ports.drop(id)?.side === "callee") Connection.countServed(this.state, -1)
     if (this.parting.mayRetire) this.parting.retireIfIdle(this)
   }
 
@@ -344,7 +344,7 @@ export class PeerChannel {
 
   /** Iterates over the open dialogs of this connection; dialogs may begin and end during the iteration. */
   get dialogs(): Iterable<Port> {
-    return this.ports.values()
+    return this.ports
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------
@@ -524,8 +524,8 @@ export class PeerChannel {
    * begun.
    */
   private endCallers(): void {
-    const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
-    for (const [id] of callers) this.ports.delete(id)
+    const callers = this.ports.entries().filter(([, port]) => port.side === "caller")
+    for (const [id] of callers) this.ports.drop(id)
     const error = this.farewell()
     const early = this.unbegun(error)
     const taken = takenOf(Connection.byeOf(this.state) ?? noBytes) ?? Infinity
@@ -540,7 +540,7 @@ export class PeerChannel {
   }
 
   private settle(error: ActorError): void {
-    const ports = Array.from(this.ports)
+    const ports = this.ports.entries()
     this.ports.clear()
     this.delivered ||= ports.length > 0
     const held = this.writer.heldStarts()

@@ -7,6 +7,7 @@
 import * as Connection from "@furrow/protocol/Connection"
 import { type ChannelInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
+import type { NumberTable } from "../settings/NumberTable.ts"
 import type { Port } from "./Port.ts"
 
 /** Returns a snapshot of one connection: its counts and its state. */
@@ -26,10 +27,10 @@ export const inspectChannel = (
   to: ChannelInspection["to"],
   { peer, state, stuck }: ChannelSnapshot,
   { isFull, unread }: { readonly isFull: boolean; readonly unread: number },
-  ports: ReadonlyMap<number, Port>
+  ports: NumberTable<Port>
 ): ChannelInspection => {
   let shown = 0
-  for (const { inspect } of ports.values()) if (inspect !== undefined) shown++
+  for (const { inspect } of ports.all) if (inspect !== undefined) shown++
   const seen = Math.min(shown, maxListedDialogs)
   return { to, peer: peer ?? null, state, full: isFull, stuck, unread, dialogs: [], omitted: ports.size - seen }
 }

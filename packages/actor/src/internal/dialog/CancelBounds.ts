@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { NumberTable } from "../settings/NumberTable.ts"
 import { monotonicMillis } from "../settings/Timeouts.ts"
 
 interface Bound {
@@ -19,7 +20,8 @@ interface Bound {
 class CancelBounds {
   private readonly channel: PeerChannel
   private readonly clock: Clock.Clock
-  private readonly waiting = new Set<Bound>()
+  private readonly waiting = new NumberTable<Bound>()
+  private begun = 0
   private sleep: { readonly fiber: Fiber.Fiber<void>; readonly until: number; readonly forget: () => void } | undefined
 
   constructor(channel: PeerChannel, clock: Clock.Clock) {
@@ -29,9 +31,10 @@ class CancelBounds {
 
   add(millis: number, context: Context.Context<never>, elapsed: () => void): () => void {
     const bound = { at: monotonicMillis(this.clock) + millis, elapsed }
-    this.waiting.add(bound)
+    const number = this.begun++
+    this.waiting.add(number, bound)
     if (bound.at < (this.sleep?.until ?? Infinity)) this.sleepUntil(bound.at, context)
-    return () => void this.waiting.delete(bound)
+    return () => void this.waiting.drop(number)
   }
 
   /**
@@ -59,9 +62,9 @@ class CancelBounds {
     this.stop()
     const now = monotonicMillis(this.clock)
     let next = Infinity
-    for (const bound of Array.from(this.waiting)) {
+    for (const [number, bound] of this.waiting.entries()) {
       if (bound.at > now) next = Math.min(next, bound.at)
-      else if (this.waiting.delete(bound)) bound.elapsed()
+      else if (this.waiting.drop(number) !== undefined) bound.elapsed()
     }
     if (next < (this.sleep?.until ?? Infinity)) this.sleepUntil(next, context)
   }

@@ -17,6 +17,7 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { box } from "../errors/Boxing.ts"
+import { NumberTable } from "../settings/NumberTable.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { IncomingDialog } from "./IncomingDialog.ts"
@@ -81,7 +82,7 @@ export class Dispatcher {
   private readonly env: DialogContext
   private readonly handlers: BoundHandlers
   private readonly relays: ReadonlyMap<string, Relayed>
-  private readonly running = new Set<IncomingDialog>()
+  private readonly running = new NumberTable<IncomingDialog>()
   private readonly idle = new Waiters()
   private readonly quiet = new Waiters()
   /** The number of running dialogs that do not belong to the runtime itself. */
@@ -106,7 +107,7 @@ export class Dispatcher {
 
   /** The names of the endpoints whose handlers run now. */
   get open(): ReadonlyArray<string> {
-    return Array.from(this.running, (dialog) => dialog.endpoint)
+    return this.running.all.map((dialog) => dialog.endpoint)
   }
 
   start(start: Message.Start): void {
@@ -122,7 +123,7 @@ export class Dispatcher {
     // Most calls end in the same turn of the event loop in which they begin. A call that ends in the turn in which it
     // begins is not registered, because no further word of its caller can reach it.
     if (dialog.isDone) return
-    this.running.add(dialog)
+    this.running.add(dialog.id, dialog)
     if (!isRuntimes(dialog.endpoint)) this.calls++
     this.channel.registerCallee(start.dialog, dialog)
     if (this.closing !== undefined) dialog.interrupt(this.closing)
@@ -150,13 +151,13 @@ export class Dispatcher {
    */
   cancelAll(cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
-    for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
+    for (const dialog of this.running.all) dialog.interrupt(cancellation)
   }
 
   /** Ends every handler because of an uncaught error of the actor, and tells the callers of that error. */
   failAll(error: unknown, cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
-    for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)
+    for (const dialog of this.running.all) dialog.failWith(error, cancellation)
   }
 
   /** Resolves when the last handler on this channel has ended. */
@@ -211,7 +212,9 @@ export class Dispatcher {
   }
 
   private readonly ended = (dialog: IncomingDialog): void => {
-    if (this.running.delete(dialog) && !isRuntimes(dialog.endpoint) && --this.calls === 0) this.quiet.wake()
+    if (this.running.drop(dialog.id) !== undefined && !isRuntimes(dialog.endpoint) && --this.calls === 0) {
+      this.quiet.wake()
+    }
     if (this.running.size === 0) this.idle.wake()
   }
 }

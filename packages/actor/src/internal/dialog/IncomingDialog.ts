@@ -23,7 +23,7 @@ import { codecs, isInternal } from "../contract/Endpoint.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
-import { raisedIn } from "../errors/raised.ts"
+import { raisedBy } from "../errors/raised.ts"
 import { ageOf, type Collecting, type DialogInspection } from "../inspect/Inspection.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
@@ -75,6 +75,10 @@ export class IncomingDialog implements CalleePort {
 
   get isDone(): boolean {
     return this.state._tag === "Done"
+  }
+
+  get id(): number {
+    return this.opened.dialog
   }
 
   get endpoint(): string {
@@ -337,7 +341,8 @@ export class IncomingDialog implements CalleePort {
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
-    for (const thrown of raisedIn(exit.cause)) {
+    for (const reason of exit.cause.reasons) {
+      const thrown = raisedBy(reason)
       // If a value of the handler breaks the contract, and the handler does not catch the error, the caller gets a
       // `PayloadInvalid` as well.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)

@@ -1,5 +1,13 @@
 import * as Effect from "effect/Effect"
 
+/** A waiting callback, with its neighbours in the order of waiting. */
+interface Waiter<A> {
+  readonly callback: (value: A) => void
+  before: Waiter<A> | undefined
+  after: Waiter<A> | undefined
+  waits: boolean
+}
+
 /**
  * A list of callbacks that wait for one event. The next call of `wake` calls each waiting callback once.
  *
@@ -21,26 +29,27 @@ import * as Effect from "effect/Effect"
  * @since 0.1.0
  */
 export class Waiters<A = void> {
-  /** The set of waiting callbacks, which is made when the first callback is added, because most lists never get one. */
-  private waiting: Set<{ readonly callback: (value: A) => void }> | undefined
+  private first: Waiter<A> | undefined
+  private last: Waiter<A> | undefined
   private wakes = 0
 
   /** Adds a callback, and returns a function that removes it. */
   add(callback: (value: A) => void): () => void {
-    const waiter = { callback }
-    const waiting = this.waiting ??= new Set()
-    waiting.add(waiter)
-    return () => void waiting.delete(waiter)
+    const waiter: Waiter<A> = { callback, before: this.last, after: undefined, waits: true }
+    if (this.last === undefined) this.first = waiter
+    else this.last.after = waiter
+    this.last = waiter
+    return () => void this.remove(waiter)
   }
 
   /** All waiting callbacks as objects, so that an observer can distinguish them. */
-  get all(): Iterable<object> {
-    return this.waiting ?? []
+  get all(): ReadonlyArray<object> {
+    return this.waiting
   }
 
   /** True while no callback waits. */
   get isEmpty(): boolean {
-    return this.waiting === undefined || this.waiting.size === 0
+    return this.first === undefined
   }
 
   /**
@@ -58,12 +67,8 @@ export class Waiters<A = void> {
 
   /** Calls the callback that has waited longest. */
   wakeFirst(value: A): void {
-    const { waiting } = this
-    if (waiting === undefined) return
-    for (const waiter of waiting) {
-      waiting.delete(waiter)
-      return waiter.callback(value)
-    }
+    const { first } = this
+    if (first !== undefined && this.remove(first)) first.callback(value)
   }
 
   /**
@@ -72,12 +77,11 @@ export class Waiters<A = void> {
    */
   wake(value: A): void {
     this.wakes++
-    const { waiting } = this
-    if (waiting === undefined || waiting.size === 0) return
+    if (this.first === undefined) return
     const thrown: Array<unknown> = []
-    for (const waiter of Array.from(waiting)) {
+    for (const waiter of this.waiting) {
       // A callback may have removed a later callback of the same `wake`.
-      if (!waiting.delete(waiter)) continue
+      if (!this.remove(waiter)) continue
       try {
         waiter.callback(value)
       } catch (error) {
@@ -85,5 +89,25 @@ export class Waiters<A = void> {
       }
     }
     if (thrown.length > 0) throw thrown[0]
+  }
+
+  private get waiting(): ReadonlyArray<Waiter<A>> {
+    const all: Array<Waiter<A>> = []
+    for (let waiter = this.first; waiter !== undefined; waiter = waiter.after) all.push(waiter)
+    return all
+  }
+
+  /** Removes a waiting callback from the list; returns false if the callback no longer waits. */
+  private remove(waiter: Waiter<A>): boolean {
+    if (!waiter.waits) return false
+    const { after, before } = waiter
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    waiter.waits = false
+    // A removed callback leads to no other callback, so that it keeps no memory of later waits.
+    waiter.before = waiter.after = undefined
+    return true
   }
 }
