@@ -147,6 +147,13 @@ const shrunk = async (code: string): Promise<string> => {
   return [0, ...at].map((start, i) => short.slice(start, at[i])).join("\n").trimStart()
 }
 
+/**
+ * Matches the modules of Node that an actor loads only at their first use. Each of these modules takes milliseconds of
+ * a start.
+ */
+const atOnce =
+  /^const \S+ = process\.getBuiltinModule\(["'`](node:(?:child_process|crypto|diagnostics_channel|perf_hooks|tls|worker_threads))["'`]\);?$/gm
+
 const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
   const input = modules.map(({ path, source }) =>
     [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
@@ -168,6 +175,10 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     throw new Error(`the bundle is not one file: ${output.map(({ fileName }) => fileName).join(", ")}`)
   }
   if (/^import\b/m.test(bundle.code)) throw new Error("the bundle imports something in a way that is not known here")
+  const early = Array.from(bundle.code.matchAll(atOnce), ([, module]) => module)
+  if (early.length > 0) {
+    throw new Error(`each actor would load ${early.join(", ")}: src/internal/builtins.ts loads it later`)
+  }
   const unwanted = bundle.moduleIds.filter((id) => /\/effect\/dist\/(rpc|observability|devtools)\/|HttpClient/.test(id))
   if (unwanted.length > 0) throw new Error(`in the bundle, though few actors need it: ${unwanted.join(", ")}`)
   const known = new Set(input.map(([, id]) => id))

@@ -6,8 +6,8 @@
 import { RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import { make, type TreeCredentials } from "@furrow/actor/Credentials"
 import * as Effect from "effect/Effect"
-import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
+import * as Builtins from "./internal/builtins.ts"
 
 /**
  * Settings of the file with a tree's credentials: the name of the tree, and whether a missing file is made.
@@ -45,8 +45,8 @@ const problemOf = (path: string): string | undefined => {
  * A reader never sees an incomplete file, and when several programs make the file at once, the first file stays.
  */
 const create = (path: string): void => {
-  const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
-  Fs.writeFileSync(made, `${Crypto.randomBytes(minBytes).toString("hex")}\n`, { mode: 0o600, flag: "wx" })
+  const made = `${path}.${process.pid}.${Builtins.crypto().randomBytes(4).toString("hex")}`
+  Fs.writeFileSync(made, `${Builtins.crypto().randomBytes(minBytes).toString("hex")}\n`, { mode: 0o600, flag: "wx" })
   try {
     Fs.linkSync(made, path)
   } catch (error) {

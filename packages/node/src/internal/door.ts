@@ -11,8 +11,6 @@ import type { Observed, ProcessInspection } from "@furrow/actor/Inspect"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { monitorEventLoopDelay, performance } from "node:perf_hooks"
-import * as V8 from "node:v8"
 import { adopt } from "./adopt.ts"
 import { authenticator } from "./authenticate.ts"
 import * as Builtins from "./builtins.ts"
@@ -49,9 +47,9 @@ const measure = (delay: { readonly max: number; readonly reset: () => void }) =>
     cpuMillis: Math.round((system + user) / 1000),
     rssBytes: rss,
     heapUsedBytes: heapUsed,
-    heapLimitBytes: V8.getHeapStatistics().heap_size_limit,
+    heapLimitBytes: Builtins.v8().getHeapStatistics().heap_size_limit,
     externalBytes: external,
-    loopUtilization: performance.eventLoopUtilization().utilization,
+    loopUtilization: Builtins.perfHooks().performance.eventLoopUtilization().utilization,
     loopDelayMillis: Math.round(worst)
   }
 }
@@ -74,7 +72,7 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
   if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
   const { key: keyPath, socket: path } = RuntimeFolder.doorPaths(folder, observed.actor)
   const key = new Uint8Array(Builtins.crypto().randomBytes(keyBytes))
-  const delay = monitorEventLoopDelay({ resolution: sampleMillis })
+  const delay = Builtins.perfHooks().monitorEventLoopDelay({ resolution: sampleMillis })
   const observers = new Map<Net.Socket, () => void>()
   let idle: NodeJS.Timeout | undefined
   const server = Net.createServer({ noDelay: true }, (socket) => {

@@ -3,8 +3,8 @@
  * that the inspector of Node uses. The WebSocket client of Node would load a library that is many times larger than the
  * session's own module.
  */
-import * as Crypto from "node:crypto"
 import * as Net from "node:net"
+import * as Builtins from "./builtins.ts"
 
 export interface Session {
   readonly post: (method: string, params?: object) => Promise<Readonly<Record<string, unknown>>>
@@ -29,7 +29,7 @@ const masked = 0x80
 
 /** Makes one WebSocket frame as a client sends it. A client of WebSocket has to mask its payload. */
 const frameOf = (opcode: number, payload: Buffer): Buffer => {
-  const mask = Crypto.randomBytes(4)
+  const mask = Builtins.crypto().randomBytes(4)
   const head = payload.length < 126
     ? Buffer.from([final | opcode, masked | payload.length])
     : Buffer.from([final | opcode, masked | 126, payload.length >> 8, payload.length & 0xff])
@@ -111,7 +111,7 @@ export const open = async (address: string): Promise<Session> => {
   }
   socket.on("error", over)
   socket.on("close", () => over(new Error("the inspector is gone")))
-  const key = Crypto.randomBytes(16).toString("base64")
+  const key = Builtins.crypto().randomBytes(16).toString("base64")
   socket.write(
     `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
       `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`

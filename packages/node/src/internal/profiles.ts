@@ -3,7 +3,7 @@
  * worked. A heap snapshot contains every value of the process, which stands still while the snapshot is taken.
  */
 import type { Session } from "node:inspector/promises"
-import * as V8 from "node:v8"
+import * as Builtins from "./builtins.ts"
 
 /** Microseconds between two samples of a processor profile. */
 const sampleMicros = 1000
@@ -39,5 +39,5 @@ export const profile = async (millis: number): Promise<unknown> => {
 
 /** Returns a heap snapshot of this process as chunks of text. */
 export const heap = async function*(): AsyncIterable<string> {
-  for await (const piece of V8.getHeapSnapshot().setEncoding("utf8")) yield piece as string
+  for await (const piece of Builtins.v8().getHeapSnapshot().setEncoding("utf8")) yield piece as string
 }
