@@ -26,8 +26,8 @@ import { sample, type Sides, type Take } from "./sides.ts"
  * Milliseconds for which the memory of a started process must not fall before the start counts as over. A start ends
  * with a garbage collection.
  */
-const settleMillis = 600
-const settleLimitMillis = 6000
+const settleMillis = 2200
+const settleLimitMillis = 8000
 const lookMillis = 100
 const many = 32
 

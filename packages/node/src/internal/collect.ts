@@ -10,6 +10,11 @@ import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"
 
 /**
+ * Milliseconds between the start of an actor and the first check whether it is quiet. A program often starts several
+ * actors, whose first calls would have to wait for the garbage collections of the others.
+ */
+const pauseMillis = 1_500
+/**
  * Milliseconds within which a quiet actor uses fewer microseconds of processor time than the constant `quietCpuMicros`
  * says.
  */
@@ -57,6 +62,7 @@ export const collectWhenQuiet = (): () => void => {
     }, quietMillis).unref()
     stop = () => clearTimeout(timer)
   }
-  wait(maxLooks)
+  const pause = setTimeout(() => wait(maxLooks), pauseMillis).unref()
+  stop = () => clearTimeout(pause)
   return () => stop()
 }
