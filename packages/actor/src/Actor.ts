@@ -44,23 +44,19 @@ import type { ChildActor } from "./internal/supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
 import * as StartChild from "./internal/supervision/StartChild.ts"
 
-// ---- functions that define what actors do ---------------------------------------------------------------------------
 export { serveFrom, Service } from "./internal/api/Service.ts"
 export { endpoint, fn, stream, streamEndpoint } from "./internal/contract/Call.ts"
 export { dialog, dialogEndpoint } from "./internal/contract/DialogCall.ts"
 
-// ---- functions that own and reach actors ----------------------------------------------------------------------------
 export { launch, openTest } from "./internal/api/Compose.ts"
 export { parent, portal, ref, root, self } from "./internal/api/Refs.ts"
 export { rpcClient } from "./internal/api/RpcClients.ts"
 export { nursery } from "./internal/supervision/Nursery.ts"
 
-// ---- functions for errors and for cancellation ----------------------------------------------------------------------
 export { isActorError } from "./internal/errors/ActorError.ts"
 export { cancelledBy } from "./internal/errors/CancelledBy.ts"
 export { exit } from "./internal/local/Ends.ts"
 
-// ---- types that stand in the signatures of programs -----------------------------------------------------------------
 export type { ActorRef } from "./internal/api/Refs.ts"
 export type { Handlers, Served } from "./internal/api/Service.ts"
 export type { Call, EffectCall, Fn, StreamCall, StreamFn } from "./internal/contract/Call.ts"

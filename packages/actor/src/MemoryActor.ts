@@ -142,7 +142,8 @@ class MemoryProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (signal === "SIGTERM") return this.turn.enter(() => this.leave?.(signal, terminatedCode))
     this.killed ??= signal
-    // The connection of a killed actor is cut before its finalizers run, so no later word of the actor is read.
+    // The kill of an actor in memory interrupts its fiber, so that the fiber's finalizers run. The connection of the
+    // killed actor is cut first, so that its parent reads no word of the finalizers.
     if (!this.turn.exit()) this.far.destroy()
     this.turn.enter(() => this.fiber?.interruptUnsafe())
     // A kill does not wait for finalizers, because a finalizer that never ends would keep the actor for ever.
@@ -156,8 +157,8 @@ class MemoryProcess implements ProcessHandle {
 const firstPid = 10_000_000
 
 /**
- * A function of a test that changes the process handle of each child: the parent uses the function's result instead of
- * `process`.
+ * A function of a test that changes the process handle of each child. The parent then uses the process handle that the
+ * function returns.
  *
  * @category models
  * @since 0.1.0
@@ -165,8 +166,8 @@ const firstPid = 10_000_000
 export type Between = (process: ProcessHandle) => ProcessHandle
 
 /**
- * A function of a test that changes the transport between actors that dial each other: the whole tree uses the
- * function's result instead of `transport`.
+ * A function of a test that changes the transport between actors that dial each other. The whole tree then uses the
+ * transport that the function returns.
  *
  * @category models
  * @since 0.1.0
@@ -209,7 +210,10 @@ interface Crypto {
   }
 }
 
-/** The proof of membership for a program's own transport, which other processes could dial. */
+/**
+ * Makes the functions with which two actors prove to each other that they know the secret of the tree. Actors in memory
+ * need the proof only with a transport of the user, which other processes may dial.
+ */
 const authenticatorOver = (crypto: Crypto) => (secret: Uint8Array): Authenticator => ({
   nonce: new Uint8Array(crypto.randomBytes(32)),
   mac: (data) => new Uint8Array(crypto.createHmac("sha256", secret).update(data).digest())
@@ -316,9 +320,9 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
 /**
  * The runtime of a root whose actors are fibers of the calling process, such as `MemoryActor.layer({ name: "shop" })`.
  * The runtime of `MemoryActor.layer` uses a Transport or a Discovery from the context. If the context has neither a
- * Transport nor a Discovery, the whole tree stays in memory. From a Spawner in the context `MemoryActor.layer` uses
- * only the wrapper that a program wrote with `Spawner.portable`. The spawner that a program wrote wraps the spawner in
- * memory, so no process is started.
+ * Transport nor a Discovery, the whole tree stays in memory. If the context has a Spawner that was made with
+ * `Spawner.portable`, this Spawner wraps the spawner in memory. The spawner of a platform is not used, so no process is
+ * started.
  *
  * @example
  * ```ts

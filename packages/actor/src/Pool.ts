@@ -356,8 +356,9 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
   readonly key: Name
   /**
-   * The Layer of the pool, such as `Hashing.layer`, or `Hashing.layer({ size: 8 })` with other limits. The Layer
-   * `Hashing.layer` is one value, so a graph of Layers that uses this Layer twice has one pool.
+   * For a pool class `Hashing`, the Layer `Hashing.layer` makes the pool with the options of the class. The call
+   * `Hashing.layer({ size: 8 })` returns a Layer that makes the pool with 8 workers instead. The Layer `Hashing.layer`
+   * is one value, so a graph of Layers that uses `Hashing.layer` twice has one pool.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
 }
@@ -411,8 +412,8 @@ export const Service = <Self>(): MakeService<Self> =>
  * with the given options. A client over a pool is like a client of `Actor.rpcClient`, but its requests may also fail
  * with `PoolFull` and `TaskTimeout`.
  *
- * The handlers of an RpcGroup are built once in each worker. Every worker treats all requests of a client as requests
- * of the same client.
+ * The handlers of an RpcGroup are built once in each worker. The handlers get the same client id with all requests of
+ * one client.
  *
  * @example
  * ```ts

@@ -3,8 +3,8 @@
  * moment it is ready until it ends. Names are shared unless an actor asks for a name of its own
  * (`Actor.start(name, { unique: true })`).
  *
- * The root serves the registry like any other Service. The registry only lists actors. A portal to a listed actor uses
- * a direct connection between the two actors, which bypasses the registry.
+ * The root serves the registry like any other Service. A portal to a listed actor uses a direct connection between the
+ * two actors, so no call passes through the registry.
  *
  * @since 0.1.0
  */
@@ -319,8 +319,8 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // The function `opened` gives back a share of a shared actor that has ended for good, and asks the root for the
-    // actor again.
+    // If the shared actor has ended for good, this actor gives its share back, and asks the root for the shared actor
+    // again.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)

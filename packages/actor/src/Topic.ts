@@ -67,7 +67,10 @@ export interface Options<S extends Endpoint.Wire, K extends string> {
  * @since 0.1.0
  */
 export interface SubscribeOptions<out K extends string> {
-  /** The keys of the messages that the subscriber reads. By default the subscriber reads the messages of all keys. */
+  /**
+   * Each message of a topic has a key. The subscriber reads only the messages whose keys are in the list `keys`; by
+   * default, the subscriber reads all messages.
+   */
   readonly keys?: ReadonlyArray<K> | undefined
   /**
    * The number of earlier messages that the subscriber gets, out of the messages that the topic has kept. Default: 0.
@@ -123,16 +126,18 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    * for later subscribers.
    */
   readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
-  /** Implements the topic: a module that exports the result of `serve` becomes the topic's actor. */
+  /**
+   * Returns the implementation of the topic. The module of a topic must export the result of `serve`, because the actor
+   * of the topic imports the module and runs the export.
+   */
   readonly serve: () => Served<Self>
   /** Serves the topic in this process, with messages through the codec, for tests and small programs. */
   readonly layerTest: Layer.Layer<Self>
 }
 
 /**
- * The number of times in a row that a subscriber may lose the topic's actor without a new subscription in between. A
- * subscriber that loses the topic's actor more than `maxLosses` times in a row fails, because restarts of the topic do
- * not explain more losses.
+ * After `maxLosses` failed attempts to subscribe to a topic, one after the other, the stream of the subscriber fails.
+ * An attempt to subscribe fails if the topic's actor ends before it has added the subscriber.
  */
 const maxLosses = 3
 

@@ -11,8 +11,9 @@ import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 
 /**
- * A number that grows with every key that an engine grants, as long as the engine keeps its data. A resource that a
- * name protects refuses every token that is smaller than the largest token that the resource has seen.
+ * A fencing token: an engine gives each new holder of a name a larger token than all holders before. A resource that
+ * the name protects refuses every token that is smaller than the largest token that the resource has seen. An engine
+ * that has lost its data may give out smaller tokens.
  *
  * @category models
  * @since 0.2.0

@@ -47,16 +47,20 @@ export const save = ({ held, last, leases }: Keys, now: number, isApart = false)
     } satisfies Saved
   )
 
-/** Returns a key as text, for an engine that saves each key by itself; `undefined` for a free key. */
+/**
+ * Returns one key and its holder as text, for an engine that saves each key separately. The result is `undefined` for a
+ * key that no lease holds.
+ */
 export const saveKey = (keys: Keys, key: string): string | undefined => {
   const held = get(keys, key)
   return held && JSON.stringify(held)
 }
 
 /**
- * Reads the saved data of an engine, and keys that were saved by themselves; `changed` names the saved keys that are
- * free by now. If the engine's clock has begun again since the data were saved, only the tokens are kept. The function
- * `restore` throws for a text that holds neither an engine's data nor a key.
+ * Restores an engine from its saved text, and from the texts `apart` of the keys that the engine saved separately. The
+ * field `changed` of the result lists those separately saved keys that no lease holds any more. If the engine's clock
+ * has begun again since the data were saved, only the tokens are kept. The function `restore` throws for a text that
+ * holds neither an engine's data nor a key.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)
@@ -72,7 +76,7 @@ export const restore = (text: string | undefined, now: number, apart: Iterable<s
   return { ...expire({ last, leases: known, held: kept, changed }, now), changed }
 }
 
-/** Returns the keys that `expire` has changed; none when no lease had expired. */
+/** Returns the keys that have become free because their leases expired; an empty list when no lease expired. */
 const expiredIn = (before: Keys, keys: Keys): ReadonlyArray<string> => keys === before ? unchanged : keys.changed
 
 /** Drops the leases that have expired, with their keys. */

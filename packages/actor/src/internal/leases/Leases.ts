@@ -127,7 +127,10 @@ class Keeper {
     })
   )
 
-  /** Gives the machine of the lease the time, whenever the machine needs the time. */
+  /**
+   * Wakes the machine of the lease, with the current time as input, at each time for which the machine has asked. When
+   * the machine decides on a renewal, the function `run` renews the lease at the engine.
+   */
   readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
     Effect.forever(Effect.suspend(() => {
       this.changed = Deferred.makeUnsafe()

@@ -35,9 +35,10 @@ export interface DriverOptions {
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * A callback that gets each changed key with its text, or `undefined` for a key that has become free. With the
-   * callback `saveKey` the text for `save` holds no keys, so that a change costs the same for any number of keys.
-   * Without the callback `saveKey`, the callback `save` gets all keys of the engine each time.
+   * A callback that gets each changed key with its text to save, or with `undefined` for a key that has become free. If
+   * the callback `saveKey` is set, the text that the callback `save` gets holds no keys. Saving one changed key then
+   * costs the same for any number of keys. Without the callback `saveKey`, the callback `save` gets all keys of the
+   * engine each time.
    */
   readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
   /**
@@ -48,8 +49,8 @@ export interface DriverOptions {
   /** The last text that the callback `saveKey` got for each key that is held. Default: no texts. */
   readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
-   * The time in milliseconds of a clock that only goes forward, and that all processes share which save and restore the
-   * engine's data. The default clock of the engine is Effect's Clock.
+   * Returns the milliseconds of a clock that never goes back. A process that restores an engine's data must use the
+   * same clock as the process that saved the data. The default is the time of Effect's Clock.
    */
   readonly now?: (() => number) | undefined
 }
@@ -84,8 +85,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     for (const key of keys.changed) saveKey?.(key, undefined)
     const save = (next: Keys.Keys) => {
       const isFree = (key: string) => Keys.get(next, key) === undefined
-      // A free key is saved before the engine's other data, and a held key after these data, so that every restored key
-      // was granted.
+      // The keys that became free are saved before the engine's other data, and the held keys after these data. A crash
+      // between the saves can then lose a key, but never bring back a released key.
       for (const key of next.changed) if (isFree(key)) saveKey?.(key, undefined)
       options.save?.(Keys.save(next, now(), saveKey !== undefined))
       for (const key of next.changed) if (!isFree(key)) saveKey?.(key, Keys.saveKey(next, key))
@@ -134,7 +135,7 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
 const idleMillis = 1_000
 
 /**
- * An engine in the memory of this process, by which trees of one process find each other, and for tests.
+ * An engine in the memory of this process, for tests and for several trees in one process that find each other by name.
  *
  * @example
  * ```ts

@@ -48,7 +48,10 @@ export interface ChildEntry {
   readonly connected: Effect.Effect<PeerChannel | undefined>
   /** True once the child was asked to end, or has begun to end by itself. */
   readonly isEnding: boolean
-  /** Ends the child in the name of a cancellation, and waits until it is gone. */
+  /**
+   * Ends the child with the reason and the author that the argument `cancellation` holds, and waits until the child is
+   * gone.
+   */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
   /** Waits for the end of the child, and handles the child's exit, so that a failed child does not fail its owner. */
@@ -119,7 +122,7 @@ export interface PeerNetwork {
 }
 
 /**
- * The power of a main program over all processes of a tree at once: to kill, stop or continue them.
+ * The functions with which a main program kills, stops or continues all processes of its tree at once.
  *
  * @category models
  * @since 0.1.0
@@ -157,8 +160,8 @@ export class LocalActor {
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
   /**
-   * The roles of this actor's supervised children by their names. Each function of `roles` waits until an actor other
-   * than `except` plays the role.
+   * A map from the name of each role at this actor's supervisors to a function that waits for the role's actor. Each
+   * function of the map `roles` waits on while the actor with the uuid `except` plays the role.
    */
   readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run in this actor, for snapshots and observers. */
@@ -177,11 +180,14 @@ export class LocalActor {
   /** Bounds the number of children whose starts run at the same time. */
   readonly starts: Semaphore.Semaphore
   /**
-   * The power of a main program over its whole tree, without the cooperation of its actors; `undefined` outside of a
-   * root.
+   * The functions with which a main program kills, stops or continues all processes of its tree; `undefined` outside of
+   * a root.
    */
   control: Omit<Control, "beginEnd"> & { readonly beginEnd?: (() => void) | undefined } | undefined
-  /** The means to reach other actors; `undefined` for handlers that run in another actor's process. */
+  /**
+   * The addresses and connections through which this actor reaches other actors. The field `reach` is undefined for
+   * handlers that a test runs in the caller's process, without an actor of their own.
+   */
   reach: PeerNetwork | undefined
   private readonly life: Life
   /** True once the program of this root is being ended from outside. */
@@ -190,8 +196,8 @@ export class LocalActor {
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   /**
-   * A cache of the handlers that connections serve, by the handlers that only one kind of connection (such as peers)
-   * adds.
+   * A cache of the maps of handlers that connections serve. The key of an entry is the map of those handlers that only
+   * one kind of connection has, such as a connection to a peer.
    */
   private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
@@ -251,12 +257,18 @@ export class LocalActor {
     return this.serving.reduce((sum, { calls }) => sum + calls, 0)
   }
 
-  /** Ends this actor in its own name; `undefined` in a root, which only the program can end. */
+  /**
+   * Ends this actor with the exit `Returned`. The getter `exit` is undefined in a root, because a root ends when its
+   * main program ends.
+   */
   get exit(): Life["exit"] {
     return this.life.exit
   }
 
-  /** Ends this actor as failed; `undefined` in a root, which only the program can end. */
+  /**
+   * Ends this actor with the exit `Failed`. The getter `fail` is undefined in a root, because a root ends when its main
+   * program ends.
+   */
   get fail(): Life["fail"] {
     return this.life.fail
   }
@@ -290,8 +302,9 @@ export class LocalActor {
   }
 
   /**
-   * Returns the handlers of one connection of this actor: the common handlers, and the handlers `besides`. A connection
-   * that is made while the actor's handlers are being built gets these handlers when they are built.
+   * Returns the handlers of one connection of this actor: the handlers that all connections have, and those in the
+   * argument `besides`. A connection that is made while the actor's handlers are being built gets these handlers when
+   * they are built.
    */
   served(besides: BoundHandlers): BoundHandlers {
     const known = this.built === undefined ? undefined : this.shared.get(besides)
@@ -413,7 +426,8 @@ export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.ma
 )
 
 /**
- * Gives the power of a main program over the tree of this runtime; `undefined` when the runtime is no root.
+ * Returns the functions with which a main program kills, stops or continues all processes of its tree; `undefined` when
+ * the runtime is no root.
  *
  * @example
  * ```ts

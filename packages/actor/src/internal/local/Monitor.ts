@@ -112,7 +112,10 @@ const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
 
-/** Makes the exit of an actor whose parent ended first: both actors have ended for the same reason. */
+/**
+ * Returns the exit of an actor whose parent ended first and never reported this exit. The exit is derived from the
+ * parent's exit.
+ */
 const endedWith = (actor: ActorId, above: ActorId, exit: ActorExit): ActorExit => {
   const reason = `${formatActor(above)} above it has ended`
   switch (exit._tag) {

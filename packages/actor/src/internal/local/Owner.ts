@@ -32,7 +32,10 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
     return Effect.succeed(inherited.reason === "interrupted" ? { ...inherited, reason } : inherited)
   })
 
-/** Ends a child in the name of its owner, and waits until the child is gone. */
+/**
+ * Ends a child with the given reason, and waits until the child is gone. If the actor that owns the child is already
+ * ending, the child gets the reason and the author of this owner's end instead.
+ */
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
@@ -45,9 +48,9 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * Makes the exit of work that owned actors, from the exit of the work itself and the failures of the actors' cleanup.
- * Work that succeeded fails with the failure of its actors' cleanup, and interrupted work dies of that failure. Work
- * that failed keeps its failure, and the failure of its actors' cleanup stands beside it as data.
+ * Combines the exit of an effect that owned actors with the failures of the actors' cleanup. A successful effect then
+ * fails with the first failure of the cleanup, and an interrupted effect dies of that failure. A failed effect keeps
+ * its failure, and the failures of the cleanup are added to its exit as data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,

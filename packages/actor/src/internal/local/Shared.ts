@@ -1,9 +1,9 @@
 /**
- * Requests for shared actors: their contract, and the client by which an actor asks the keeper of shared actors in the
- * root.
+ * Requests for shared actors: their contract, and the client with which an actor sends these requests to the root.
  *
- * A share is a stream from the keeper that an actor keeps open as long as it needs the shared actor. A share ends with
- * its stream, even if the actor that holds the share dies, so user code need not count shares.
+ * An actor takes a share by opening a stream to the root, and keeps the stream open as long as it needs the shared
+ * actor. The share ends with the stream, even if the actor that holds the share dies, so user code need not count
+ * shares.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,6 @@ export const Wanted = Schema.Struct({
 })
 export type Wanted = typeof Wanted.Type
 
-/** The client of the keeper of shared actors, whether the keeper is in this process or in another. */
 export interface Shared {
   /** Takes a share in the shared actor of the given name; the shared actor lives until its last share is given back. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
@@ -46,7 +45,10 @@ export const share = streamEndpoint("furrow/share", {
   error: AnyActorError
 })
 
-/** Makes the client of a keeper in another process; the connection to the keeper is made at the first request. */
+/**
+ * Makes the client with which an actor below the root takes shares of shared actors. The connection to the root is made
+ * at the first request.
+ */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Shared => ({
   share: (wanted) =>
     Effect.gen(function*() {

@@ -67,8 +67,9 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
 
 /** The largest number of log records that may wait for a slow parent; further log records are dropped and counted. */
 const maxQueuedRecords = 4096
-/** The largest number of log records in one batch, and below it the largest number of characters in one batch. */
+/** The largest number of log records in one batch. */
 const maxBatchRecords = 256
+/** The largest number of characters in one batch of log records. */
 const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {

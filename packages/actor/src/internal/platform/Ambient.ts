@@ -1,6 +1,5 @@
 /**
  * Ambient Layers: every actor of a tree builds them around its handlers, for example for telemetry or configuration.
- * Ambient Layers are an option of the runtime and no service, because a Layer without outputs cannot carry its plan.
  *
  * @since 0.1.0
  */

@@ -64,7 +64,8 @@ const noSettings = "null"
 
 /**
  * Defines the plan of a Layer. The function `define` returns a plan, or a function from settings to a plan if `define`
- * gets a schema of settings. An actor finds both an exported plan and an exported function that makes the plan.
+ * gets a schema of settings. The module of a Layer must export the result of `define`, because the actors of a tree
+ * look for the plan among the module's exports.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,

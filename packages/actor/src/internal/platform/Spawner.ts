@@ -164,8 +164,8 @@ export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/ac
  * Defines a spawner that every actor of a tree can build around the platform's own spawner. The Layer of the spawner
  * makes a `SpawnerDriver` and may need the `NativeSpawner` of the process in which it is built.
  *
- * The module of a spawner must export the defined spawner, because actors find the spawner in the module by the
- * export's key.
+ * The module of a spawner must export the spawner. Every actor of the tree imports the module, and finds the spawner
+ * among the exports by the spawner's key.
  *
  * @example
  * ```ts check

@@ -58,7 +58,8 @@ type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Tr
  */
 export class Transport extends Context.Service<Transport, TransportPlan>()("@furrow/actor/Transport") {
   /**
-   * The function `portable` of this module, as a static member of the class `Transport`.
+   * Defines a transport that every actor of a tree can build; the function is the same as the export `portable` of this
+   * module.
    *
    * @example
    * ```ts

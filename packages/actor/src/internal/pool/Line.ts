@@ -6,17 +6,17 @@
  */
 
 /**
- * The links of a queue's member to the members before and behind the member. A member is in at most one line at a time.
+ * The links of a queue's member to the members before and behind the member. A member is in at most one queue at a
+ * time.
  */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
 }
 
-/** True while the given member is in a line. */
 export const isInLine = (member: Linked): boolean => member.behind !== undefined
 
-/** Takes the member out of the line in which it stands. */
+/** Takes the member out of the queue in which it stands. */
 export const leave = (member: Linked): void => {
   const { before, behind } = member
   if (before === undefined || behind === undefined) return
@@ -27,10 +27,7 @@ export const leave = (member: Linked): void => {
 
 /** A queue: members in the order in which they joined. */
 export class Line<A extends Linked> {
-  /**
-   * An additional link that joins the last member of the line to the first, so that an empty line needs no special
-   * case.
-   */
+  /** A sentinel between the last and the first member of the queue, so that an empty queue needs no special case. */
   private readonly ends: Linked
 
   constructor() {
@@ -55,14 +52,14 @@ export class Line<A extends Linked> {
     this.insert(member, this.ends.behind!)
   }
 
-  /** Takes the first member out of the line, and returns it. */
+  /** Takes the first member out of the queue, and returns the member. */
   call(): A | undefined {
     const { first } = this
     if (first !== undefined) leave(first)
     return first
   }
 
-  /** Moves all members of another line to the front of this line, and keeps the order of the moved members. */
+  /** Moves all members of the queue `other` to the front of this queue, and keeps the order of the moved members. */
   precede(other: Line<A>): void {
     if (other.isEmpty) return
     const first = other.ends.behind!

@@ -61,8 +61,8 @@ export class Task implements Table.Ticket {
   /** The number of times that the pool may still give the task to another worker. */
   retries: number
   /**
-   * The worker that the pool has given to the task, once the task knows its worker. A task keeps the value of its last
-   * worker until it asks for a worker again.
+   * The worker that the pool has given to the task. When the task asks the pool for another worker, the field `worker`
+   * is undefined again.
    */
   worker: Worker | undefined
   /** The failure with which the pool ends a task that no worker will run. */
@@ -101,7 +101,7 @@ const closedError = (pool: string): ActorUnreachable =>
     })
   )
 
-/** The texts with which a pool ends a worker, by the reason for which the worker is condemned. */
+/** The texts with which a pool cancels a worker, by the reason for which the worker gets no more tasks. */
 const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
@@ -228,9 +228,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A task that the pool has woken may end at once, and so change the pool's table again. When one change of the
-    // pool's table causes another change, the later actions wait in the list `pending`, so that the stack does not
-    // grow.
+    // A task that an action wakes may end at once, and its end calls the method `input` again during this loop. The
+    // actions of this inner call of `input` wait in the list `pending`, so that the stack does not grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -293,7 +292,7 @@ export class OpenPool {
     // the wall clock of the computer is changed, only the durations of tasks that are measured at that moment become
     // wrong.
     const now = this.clock.currentTimeMillisUnsafe()
-    // A task that gets a worker at once has waited for 0 ms.
+    // A task whose field `since` is negative has not waited for its worker, so its wait counts as 0 ms.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
     task.since = now
     task.wake?.()
@@ -362,8 +361,8 @@ export class OpenPool {
     })
     this.bySlot.set(portal.actor.uuid, slot)
     // The pool has decided to end this worker while the worker was still starting. A worker that already has more
-    // memory than the limit `recycle.memory` when it becomes ready is condemned, but first completes the tasks it was
-    // given.
+    // memory than the limit `recycle.memory` when it becomes ready gets no more tasks, and ends after its present
+    // tasks.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -386,9 +385,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // A worker that is condemned as `lost` or `left` is already ending, and the callers of its tasks get the reason of
-    // that end. If the pool also cancelled an ending worker, the callers of the worker's tasks would get the pool's
-    // reason instead of the real one.
+    // A worker whose connection ended (`lost`), or that another actor ends (`left`), needs no cancel. After a cancel,
+    // the callers of the worker's tasks would get the reason of the pool instead of the real reason.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))

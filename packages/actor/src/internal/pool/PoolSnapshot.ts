@@ -12,8 +12,7 @@ import type { Reason, Slot, Stage } from "./Table.ts"
 /**
  * The state of one worker of a pool is one of the following:
  *
- * - The state `starting` says that the worker is being started, and `backing` that the pool waits before it tries the
- *   start again
+ * - The state `starting` says that the worker is being started, and `backing` that the pool waits before this start
  * - The state `idle` says that the worker is ready and has no task, and `busy` that the worker has at least one task
  * - The state `condemned` says that the worker gets no more tasks, and ends after its present tasks
  *
@@ -26,14 +25,17 @@ export interface WorkerSnapshot {
   readonly actor: ActorId | undefined
   /** The number of tasks that the worker has now. */
   readonly running: number
-  /** The number of tasks that the worker was given in its life; 0 for a condemned worker. */
+  /**
+   * The number of tasks that the pool has given to the worker. The pool does not keep this number for a worker in the
+   * state `condemned`, and the field `served` is then 0.
+   */
   readonly served: number
-  /** The reason why the worker gets no more tasks and ends; undefined for a worker that is not condemned. */
+  /** The reason why the worker gets no more tasks and ends; undefined for a worker that may still get tasks. */
   readonly why: Reason | undefined
 }
 
 /**
- * A snapshot of one pool: its workers, its tasks, and the counts of its life.
+ * A snapshot of one pool: its workers and tasks now, and the numbers of tasks and workers since the pool was opened.
  *
  * @category models
  * @since 0.1.0
@@ -56,17 +58,15 @@ export interface PoolSnapshot {
   }
   /** The number of tasks that were given to another worker after the loss of their worker. */
   readonly retried: number
-  /** The number of workers of the pool that have become ready. */
+  /** The number of workers that have become ready since the pool was opened, including workers that have ended. */
   readonly started: number
   /**
-   * The number of workers that were condemned, for each reason. Workers that end because they were idle for too long
-   * (`spare`) or because their pool is closed (`closed`) are not replaced.
+   * The number of workers that the pool has taken out of service, for each reason. Workers that end because they were
+   * idle for too long (`spare`) or because their pool is closed (`closed`) are not replaced.
    *
-   * - The field `lost` counts workers whose connection ended, and the field `left` counts workers that another actor
-   *   ended
+   * - The field `lost` counts workers whose connection ended, and `left` counts workers that another actor ended
    * - The field `stuck` counts workers that did not let go of a task after the task's caller had given the task up
-   * - The fields `tasks`, `age` and `memory` count workers that reached the limit of the same name in the option
-   *   `recycle`
+   * - The fields `tasks`, `age` and `memory` count workers that the pool recycled because of the limit of this name
    */
   readonly replaced: { readonly [Why in Reason]: number }
   /**

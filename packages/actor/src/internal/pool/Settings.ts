@@ -82,8 +82,8 @@ export interface PoolOptions {
 }
 
 /**
- * The names of a pool's own options. Options of a pool that are not in the set `names` are options for the start of
- * each worker.
+ * The names of the options that the pool itself reads. All other options of a pool are passed to the start of each
+ * worker.
  */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",

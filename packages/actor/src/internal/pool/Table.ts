@@ -26,7 +26,7 @@ import * as Waiting from "./Waiting.ts"
 
 export * from "./TableWords.ts"
 
-/** The reasons for which a worker is condemned but may still complete its present tasks. */
+/** The reasons for which a worker gets no more tasks, but may complete the tasks that it has. */
 const recycled: ReadonlySet<Reason> = new Set<Reason>(["tasks", "age", "memory"])
 
 export const make = (options: Options): Table => ({
@@ -266,7 +266,7 @@ const grow = (table: Table, actions: Actions): void => {
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  // Waiting tasks need at least one worker, even if each worker may have any number of tasks.
+  // If `concurrency` is infinite, the quotient below is 0, but waiting tasks need at least one worker.
   const one = Math.min(1, forAnybody)
   const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
   while (kept < most && (kept < floor(table) || coming < wanted)) {
@@ -331,7 +331,7 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // After the delay the worker is started only if the pool still has too few workers or tasks that wait.
+  // After the delay, the worker is started only if tasks still wait, or if the pool has fewer workers than its minimum.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
@@ -356,7 +356,9 @@ const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
 }
 
-/** Ends a worker that can do no more tasks at once, even if the worker still has tasks. */
+/**
+ * Ends a worker immediately, even if the worker still has tasks, because the worker can no longer complete any task.
+ */
 const part = (
   table: Table,
   slot: Slot,

@@ -45,8 +45,8 @@ export interface Slot extends Waiting.Holder {
 }
 
 /**
- * The reason why a worker can do no more tasks after its last task. The field `error` is the failure of the tasks that
- * no other worker can run; a stuck worker has no such failure.
+ * The reason why a worker gets no more tasks, which the pool learns when one of the worker's tasks ends. The field
+ * `error` is the failure of the worker's tasks that no other worker can run; it is undefined for a stuck worker.
  */
 export interface Fault {
   readonly why: Reason
@@ -100,13 +100,16 @@ export interface Table {
    */
   failure: Failure | undefined
   /**
-   * The workers that died one after the other before their first task had ended; they delay the next start. The field
-   * `row` becomes undefined when any worker of the pool completes a task.
+   * The number of workers that died one after the other before their first task had ended, with the last error. The
+   * deaths of these workers delay the next start of a worker, until any worker of the pool completes a task.
    */
   row: Row | undefined
   /** The number of tasks that the workers of the pool have now. */
   running: number
-  /** The time for which the table has asked for a `Tick`. */
+  /**
+   * The time at which the machine of the pool must next get the input `Tick`; infinite when the machine needs no
+   * `Tick`.
+   */
   wakeAt: number
   ids: number
 }

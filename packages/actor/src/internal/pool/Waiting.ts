@@ -1,10 +1,10 @@
 /**
  * The waiting tasks of a pool, and the workers to which keys are bound.
  *
- * A task without a key waits in one line for any worker. Tasks of one key wait together in a line of their key. A key
- * without a worker stands, with all its tasks, as one member in the line for any worker. A key that is bound to a
- * worker waits, with its tasks, in the line of this worker. A task joins or leaves a line at the same cost, however
- * many tasks are in the line.
+ * A task without a key waits in one queue for any worker. The tasks of one key wait together in a queue for this key. A
+ * key without a worker stands, with all its tasks, as one member in the queue for any worker. A key that is bound to a
+ * worker waits, with its tasks, in the queue of this worker. A task joins or leaves a queue at the same cost, however
+ * many tasks are in the queue.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ export const makeTicket = (key?: string, patient = false): Ticket => ({
   behind: undefined
 })
 
-/** A slot of the pool to which keys can be bound, with its own line of keys that have waiting tasks. */
+/** The part of a slot that concerns keys: tasks of a key that is bound to the slot wait for the slot's worker. */
 export interface Holder {
   /** The keys that have waiting tasks and are bound to this slot. */
   readonly own: Line<Binding>
@@ -69,14 +69,14 @@ export interface Binding extends Linked {
 export const maxRememberedKeys = 10_000
 
 export interface Waiting {
-  /** The line for any worker: tasks without a key, and keys with waiting tasks that are bound to no worker. */
+  /** The queue for any worker: tasks without a key, and keys with waiting tasks that are bound to no worker. */
   readonly anybody: Line<Ticket | Binding>
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
   rememberedCount: number
   /** The number of tasks that wait in the pool. */
   count: number
-  /** The number of members of the line for any worker; a key counts as one member. */
+  /** The number of entries in the queue for any worker; a key with all its waiting tasks is one entry. */
   forAnybody: number
   next: number
 }
@@ -241,7 +241,7 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
   }
   const ticket = member.tickets.call()!
   hold(ticket, holder)
-  // The keys of a line take turns, so that a key with many tasks does not hold up the other keys.
+  // When one of its tasks has got a worker, a key goes to the end of its slot's queue, behind the other keys.
   if (!member.tickets.isEmpty) holder.own.join(member)
   return ticket
 }

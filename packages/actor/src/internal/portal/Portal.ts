@@ -106,7 +106,8 @@ export interface Portal<in X> {
    * Opens a dialog with the actor and runs `body` in it; `body` and the actor's handler end together. When the callee's
    * handler fails, `body` is interrupted, and `open` fails with the handler's failure. After the function `body` has
    * returned, `open` waits for the end of the callee. If `body` fails or is interrupted, `open` cancels the callee and
-   * waits at most `Timeouts.cancel`. A body that cancels its own dialog with `dialog.cancel` does not make `open` fail.
+   * waits at most `Timeouts.cancel`. If `body` itself cancels the dialog with `dialog.cancel`, the method `open` does
+   * not fail.
    */
   readonly open: <
     C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
@@ -195,7 +196,10 @@ export interface PortalOptions {
 
 const insides = new WeakMap<object, PortalOptions>()
 
-/** Makes a portal stand for the portal that `latest` returns: all internals are read from that other portal. */
+/**
+ * Makes a portal a proxy: each access to its internals reads the internals of the portal that the function `latest`
+ * returns.
+ */
 export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
   const inside = () => insides.get(latest())!
   const names = [
@@ -307,8 +311,8 @@ export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
 /**
- * Returns the connection and the endpoint names of a portal, with which this actor relays the calls of another actor to
- * the same actor.
+ * Returns the connection over which this actor relays calls to the actor of a portal, and the endpoint names on this
+ * connection.
  */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
@@ -318,8 +322,8 @@ export const relayed = (portal: Portal<any>): Relayed | undefined => {
 }
 
 /**
- * Adds the prefix of a portal to the endpoint name of a call. Calls of one endpoint share one prefixed endpoint object,
- * because the codecs of an endpoint are cached by the object.
+ * Puts the prefix of relayed calls in front of a call's endpoint name, if another actor relays the calls of the portal.
+ * Calls of one endpoint share one prefixed endpoint object, because the codecs of an endpoint are cached by the object.
  */
 const addressing = (prefix: string | undefined) => {
   if (prefix === undefined) return (call: Call<AnyEndpoint>) => call

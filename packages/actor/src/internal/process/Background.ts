@@ -35,8 +35,8 @@ class Finalizers extends Map<{}, Finalizer> {
   constructor(failed: Failed) {
     super()
     this.failed = failed
-    // Effect's Scope replaces an empty map of finalizers by a new map, so one permanent entry keeps this map in its
-    // place.
+    // A permanent entry keeps this map of finalizers from becoming empty, because Effect's Scope would replace an empty
+    // map by another map.
     super.set(keep, () => Effect.void)
   }
 

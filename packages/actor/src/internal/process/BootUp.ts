@@ -101,8 +101,8 @@ export interface ActorMainOptions {
    */
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /**
-   * A callback for the moment at which the actor begins to end. A platform should stop its other work, such as the
-   * rehearsal, when the actor begins to end, because the last words need the time.
+   * A callback for the moment at which the actor begins to end. When an actor begins to end, its platform should stop
+   * other work in the process, so that the actor's last words are sent in time.
    */
   readonly onEnding?: (() => void) | undefined
   /**

@@ -42,8 +42,9 @@ export type { ActorMainOptions, Started } from "./BootUp.ts"
 export type { Ended } from "./Life.ts"
 
 /**
- * Runs an actor until it has ended, over the connection to its parent. The effect that runs an actor never fails. No
- * other fiber interrupts the effect that runs an actor, because the parent tells the actor to end.
+ * Runs an actor until it has ended, over the connection to its parent. The effect that `run` returns never fails. A
+ * program need not interrupt the effect that `run` returns, because the parent's word `CancelActor` makes the actor
+ * end.
  *
  * @example
  * ```ts check

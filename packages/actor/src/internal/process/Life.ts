@@ -37,8 +37,8 @@ export interface Signal {
 /** The reason for which an actor ends. */
 export type Why =
   /**
-   * Another actor has ended this actor. If the end answers this actor's own `Leave`, the field `signal` holds the
-   * signal that caused the `Leave`.
+   * Another actor has ended this actor. If this actor had asked for its end with `Leave` because of a signal, the field
+   * `signal` holds the signal.
    */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
   /** The actor ends by itself: its main was interrupted, or its parent did not answer `Leave` after a signal. */
@@ -135,7 +135,7 @@ const failedCode = 70
 /** The exit code of an actor that did not become ready, or whose parent is gone. */
 const lostCode = 1
 
-/** The reason that handlers get when the main of their actor has ended. */
+/** The reason with which open calls are cancelled when the effect `main` of the actor's Service has ended. */
 export const mainEnded = "its main has ended"
 
 export const initial: State<never> = { _tag: "Greeting" }
@@ -253,8 +253,8 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // An actor that is told to end during its boot, but whose boot succeeds, ends like an actor that has served
-      // calls.
+      // An actor that is told to end during its boot waits for the boot's result. After a successful boot, the actor
+      // ends its handlers, layers and logs in order.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

@@ -34,7 +34,10 @@ const name = "furrow/rehearsal"
 const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
 const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
 
-/** Encodes and decodes a word of the rehearsal, as if the word had crossed a connection. */
+/**
+ * Encodes and decodes a word, as if the word had crossed a connection, so that this code is compiled before the first
+ * real call.
+ */
 const received = (word: Message): Envelope.Decoded => {
   const outbox = new Frame.Outbox()
   outbox.push(Envelope.encode(word))
@@ -103,14 +106,13 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
 }
 
 /**
- * Runs the pieces of the rehearsal one after the other, until one piece throws. If the codecs of a contract cannot be
- * derived, the error is ignored here, because the contract's first call fails with it.
+ * Runs the steps of a rehearsed call one after the other, and stops at the first step that throws. The error of this
+ * step is ignored, because the first real call fails with the same error.
  */
 const attempted = function*<A>(pieces: Generator<void, A>): Generator<void, A | undefined> {
   try {
     return yield* pieces
   } catch {
-    // An error of the rehearsal is ignored, because the first real call meets the same error.
     return undefined
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Rehearses the start of an actor, in a process that is not yet an actor.
  *
- * Most of the time of an actor's start is spent on code that runs for the first time. A process that waits to become an
- * actor starts an actor inside itself. The rehearsed start uses a connection in memory. The rehearsed start includes
- * the greeting, `Spawn`, the import, `Ready`, a first call and the end of the actor. After the rehearsal of a start,
- * only compiled code is left in the process.
+ * Most of the time of an actor's start is spent on code that runs for the first time. A spare process starts a trial
+ * actor in its own memory, calls the actor once and ends it, before the process becomes an actor itself. The trial
+ * start uses a connection in memory, and includes the greeting, `Spawn`, the import, `Ready`, a first call and the end.
+ * When the trial is over, nothing of the trial actor is left in the process except the compiled code.
  *
  * @since 0.2.0
  */

@@ -35,7 +35,7 @@ export type State =
 export type Input =
   | { readonly _tag: "Begun"; readonly fiber: AnyFiber }
   | { readonly _tag: "Answered"; readonly exit: AnyExit }
-  /** The fiber of the request and all its finalizers have ended. */
+  /** The input `Ended` says that the fiber of an RPC request and all finalizers of this fiber have ended. */
   | { readonly _tag: "Ended"; readonly exit: AnyExit }
 
 export const waiting: State = { _tag: "Waiting" }

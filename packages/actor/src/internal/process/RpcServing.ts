@@ -40,7 +40,10 @@ import * as RpcRequest from "./RpcRequest.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-/** Reports that a discarded request has failed after its acknowledgement. */
+/**
+ * Reports the failure of a request that an RPC client sent with the option `discard`, because the client does not read
+ * this failure.
+ */
 type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
 /** The state that all requests of an RpcGroup share: one RpcServer, the sessions, and the open requests. */
@@ -179,8 +182,8 @@ class Serving {
     return Effect.suspend(() => {
       this.sessions.delete(session.id)
       for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
-      // RpcServer also disconnects the client, because only RpcServer knows the fiber of a request that waits for a
-      // permit or a Deferred.
+      // RpcServer interrupts the requests that still wait for a permit or a Deferred, because only RpcServer knows
+      // their fibers.
       return Effect.andThen(this.server!.disconnect(session.id), session.idle)
     })
   }
@@ -195,7 +198,10 @@ const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   References.CurrentLogAnnotations
 ]
 
-/** Returns the context of a handler, with the references that came with the handler's call. */
+/**
+ * Adds the values that came with a call, such as its deadline and its parent span, to the Effect context of the call's
+ * handler.
+ */
 const withCall = <R>(context: Context.Context<R>, call: Context.Context<never>): Context.Context<R> => {
   let own = context
   for (const key of ofCall) {
@@ -285,8 +291,8 @@ class Request {
   }
 
   /**
-   * The exit of a request as its caller sees it: for the caller, a request that discards its answer ends when it is
-   * acknowledged.
+   * The exit of a request, as the RPC client of the request sees the exit; `undefined` while the client waits. A
+   * request with the option `discard` is over for its client as soon as the request is acknowledged.
    */
   get exit(): RpcRequest.AnyExit | undefined {
     return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
@@ -306,7 +312,8 @@ class Request {
   private fiberEnded(exit: RpcRequest.AnyExit): void {
     if (!this.discard) return this.input({ _tag: "Ended", exit })
     const { state } = this
-    // The acknowledgement of a discarded request stays valid, however the request ends later.
+    // An RPC client with the option `discard` has already got its answer, so a later failure of the request does not
+    // change the answer.
     this.input({ _tag: "Ended", exit: Exit.void })
     if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
     const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")

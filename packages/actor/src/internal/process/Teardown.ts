@@ -45,7 +45,7 @@ export const settled = <A, E, R>(
     Effect.callback((resume) => {
       const context = fiber.context as Context.Context<R>
       const work = Effect.runForkWith(context)(effect)
-      // An effect that ends at once needs no timer, and most parts of an actor's end do end at once.
+      // Most parts of an actor's end are over at once, and no timer is started for an effect that is already over.
       const ended = work.pollUnsafe()
       if (ended !== undefined) return resume(Effect.succeed(ended))
       const timer = Effect.runForkWith(context)(elapsed(millis))

@@ -3,8 +3,7 @@
  * and `MemoryActor` provide the service `ActorRuntime` to a root. Every actor below the root provides `ActorRuntime` to
  * its own handlers.
  *
- * The folder `contract` imports only the type of `ActorRuntime`, because this type appears in the types of calls. Only
- * the runtime knows the type of the field `inside`.
+ * The folder `contract` imports only the type of `ActorRuntime`, because this type appears in the types of calls.
  *
  * @since 0.1.0
  */

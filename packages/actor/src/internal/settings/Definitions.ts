@@ -104,9 +104,9 @@ interface Definition extends DefinitionName {
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record the definitions of this process. An actor that records definitions finds every definition of the
- * modules that it imports, whether or not the definition is exported. The first line of a bundle makes an actor record
- * definitions.
+ * Begins to record all endpoints, Services and platform Layers that modules of this process define from now on. An
+ * actor that records definitions finds every definition of the modules that it imports, whether or not the definition
+ * is exported. The first line of a bundle makes an actor record definitions.
  *
  * @example
  * ```ts

@@ -2,8 +2,8 @@
  * Sleeps and countdowns that count only the time in which this process was not stopped.
  *
  * A process that is stopped (Ctrl-Z, SIGSTOP) receives no bytes, so its timeouts must not count that time. No clock
- * says whether its process was stopped for a while. A timeout of the runtime sleeps in short slices. A slice of a
- * timeout that lasts much too long counts only with its planned length.
+ * says whether its process was stopped for a while. A timeout of the runtime therefore sleeps in short slices. If a
+ * slice ends much later than planned, the process was stopped, and only the planned length of the slice is counted.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,8 @@ const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
 /**
- * The milliseconds by which a slice of a timeout may be late. A slice that ends later than `slackMillis` after its
- * planned end shows that the process was stopped.
+ * The largest delay in milliseconds with which a timer of a running process is expected to fire. A timer that fires
+ * with a longer delay shows that the process was stopped.
  */
 const slackMillis = 50
 
@@ -45,7 +45,7 @@ export class Countdown {
     return Math.max(0, this.counted - Math.min(passed, this.slice + slackMillis))
   }
 
-  /** Ends when no milliseconds of the countdown are left. */
+  /** Sleeps until no milliseconds of the countdown are left. */
   readonly run: Effect.Effect<void> = Effect.suspend(() => {
     this.counted = this.left
     this.since = monotonicMillis(this.clock)

@@ -28,9 +28,9 @@ export interface Timeouts {
   readonly cancelAck: number
   /**
    * Rung 3 of the shutdown ladder: the time from the acknowledgement of CancelActor to the actor's Bye. An actor cuts
-   * its finalizers off a quarter of a second before rung 3 ends. An actor cuts its finalizers off after half of rung 3
-   * if rung 3 is shorter than half a second. The time that remains of rung 3 after the finalizers are cut off is for
-   * the actor's last words.
+   * its finalizers off a quarter of a second before the timeout `finalizers` ends, so that its last words arrive in
+   * time. If the timeout `finalizers` is shorter than half a second, the actor cuts its finalizers off after half of
+   * the timeout.
    */
   readonly finalizers: number
   /** Rung 4 of the shutdown ladder: the time from SIGTERM to SIGKILL. */

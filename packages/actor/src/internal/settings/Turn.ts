@@ -21,43 +21,47 @@ import type { ActorId } from "../errors/ActorError.ts"
  * @since 0.2.0
  */
 export interface Wire {
-  /** Holds back the bytes and the end of the wire until `release` is called. */
+  /** Delays all written bytes, and the end of the connection, until the function `release` of the `Wire` is called. */
   readonly hold: () => void
   readonly release: () => void
   /**
-   * Ends the wire for its reader after the given number of further bytes. With 0 further bytes the wire ends now, and
-   * the bytes that are on the wire are lost.
+   * Makes the reader see the end of the connection after the given number of further bytes. With 0 further bytes, the
+   * reader sees the end now, and the bytes on their way are lost.
    */
   readonly cut: (afterBytes: number) => void
 }
 
 /**
- * The event loop of one process, as the runtime uses it. A job (a callback that is to run later) runs in the process of
- * the `Turn` that got the job. A job may throw only after it has brought its object into a valid state.
+ * The event loop of one process, as the runtime uses it. A callback that is given to a `Turn` runs later, in the
+ * process of this `Turn`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Turn {
   /**
-   * Runs a job when the code that runs now in this process has finished. Jobs with the same value of the argument
-   * `lane` run in the order in which the jobs were given.
+   * Runs a callback when the code that runs now in this process has finished. Callbacks with the same value of the
+   * argument `lane` run in the order in which they were given.
    */
   readonly later: (job: () => void, lane: object) => void
-  /** Runs a job as `later` does, but after timers and other connections have had their turn. */
+  /**
+   * Runs a callback later than the function `later` does: the due timers and other connections of the process have
+   * their turn first.
+   */
   readonly rest: (job: () => void, lane: object) => void
   /**
-   * Runs a job that handles bytes from another process; the job runs as with `later`. A simulation may delay bytes from
-   * another process; all later bytes with the same argument `lane` then wait as well.
+   * Runs a callback that handles bytes from another process. A simulation may delay the callback; all later callbacks
+   * with the same argument `lane` then wait as well.
    */
   readonly receive: (job: () => void, lane: object) => void
   /**
-   * Reports a wire in memory: this process reads from the wire, and the process with the number `from` writes to it.
+   * Tells a simulation about one direction of a connection in memory: this process reads the bytes that the process
+   * with the pid `from` writes.
    */
   readonly wired: (wire: Wire, from: number) => void
   /**
-   * Runs a job in this process that code of another simulated process requests. `enter` runs its job at once if all
-   * processes share one event loop.
+   * Runs a callback in this process at the request of code in another simulated process. If all processes share one
+   * event loop, the callback runs at once.
    */
   readonly enter: (job: () => void) => void
   /**
@@ -84,8 +88,8 @@ export interface Turn {
    */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
   /**
-   * Ends the process of this `Turn`. The function `exit` returns true if no code of the process runs any more, and
-   * false if the process's fibers still have to be ended.
+   * Ends the simulated process whose event loop this `Turn` is. The function `exit` returns true if no code of the
+   * process runs any more, and false if the process's fibers still have to be ended.
    */
   readonly exit: () => boolean
 }
@@ -102,7 +106,8 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The `Turn` of a real event loop: `later` runs a job as a microtask, and `rest` runs a job in the next round.
+ * The `Turn` of a process that is not simulated: callbacks run in the event loop of JavaScript. The function `later`
+ * runs its callback as a microtask, and the function `rest` in the next round of the event loop.
  *
  * @example
  * ```ts

@@ -53,9 +53,8 @@ export class Waiters<A = void> {
   }
 
   /**
-   * Waits for the first `wake` that comes after the call of `next`. A fiber that has decided to wait may be suspended
-   * before the wait begins. A `wake` that comes after the call of `next` counts, even if the wait of the fiber has not
-   * begun.
+   * Returns an effect that waits for the first call of the method `wake` after the call of the method `next`. If the
+   * method `wake` is called before a fiber runs the returned effect, the effect ends at once.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this
@@ -65,7 +64,7 @@ export class Waiters<A = void> {
     })
   }
 
-  /** Calls the callback that has waited longest. */
+  /** Calls the oldest of the waiting callbacks with the given value, and removes this callback. */
   wakeFirst(value: A): void {
     const { first } = this
     if (first !== undefined && this.remove(first)) first.callback(value)
@@ -80,7 +79,7 @@ export class Waiters<A = void> {
     if (this.first === undefined) return
     const thrown: Array<unknown> = []
     for (const waiter of this.waiting) {
-      // A callback may have removed a later callback of the same `wake`.
+      // The callback of an earlier waiter may have removed a later waiter from the list.
       if (!this.remove(waiter)) continue
       try {
         waiter.callback(value)

@@ -55,8 +55,9 @@ export interface Evidence {
   /** True when the kernel has killed a process for lack of memory since the actor was started. */
   readonly memoryKill?: boolean | undefined
   /**
-   * The state of the process before its owner sent a signal, the kernel function in which it waited, and its child
-   * process's command.
+   * The state of the actor's process just before its owner sent a signal to the process. The field `at` names the
+   * kernel function in which the process waited. The field `command` is the command of a process that the actor had
+   * started.
    */
   readonly state?: {
     readonly is: "busy" | "asleep" | "stopped"

@@ -18,9 +18,9 @@ export interface GroupGuard {
    */
   readonly prefix: () => ReadonlyArray<string> | undefined
   /**
-   * Puts the process group with the number `group`, which is the process number of its leader, under the guard. The
-   * caller runs the function that `enter` returns when the leader of the group is reaped; this function kills the
-   * group's other processes.
+   * Puts a process group under the guard; the argument `group` is the process number of the group's leader. The method
+   * `enter` returns a function that kills the other processes of the group. The caller must run the returned function
+   * when the leader of the group is reaped.
    */
   readonly enter: (group: number) => () => void
   /** Sends a signal through another process of the tree, when the kernel forbids this process to send it. */

@@ -1,5 +1,5 @@
 /**
- * The interface between an actor and its platform for observers, which are tools of the same user outside of the tree.
+ * The functions that an actor and its platform offer each other, so that observers can inspect the actor.
  *
  * @since 0.2.0
  */
@@ -55,8 +55,8 @@ export interface Observed {
 }
 
 /**
- * Lets a platform open the door of an actor while an observer looks. The function that an `Offer` returns closes the
- * actor's door for good.
+ * A function of a platform that opens the door of an actor at each knock of an observer. An `Offer` returns a function
+ * that closes the door; no later knock opens the door again.
  *
  * @category models
  * @since 0.2.0

@@ -55,7 +55,10 @@ export interface PlatformSpec {
   /** The plan of the spawner that the user defined; null when the platform's own spawner starts the actors. */
   readonly spawner: PortableData | null
   readonly ambient: ReadonlyArray<PortableData>
-  /** The level of what observers may see in the actors of the tree. */
+  /**
+   * The amount of detail that observers may see in the actors of the tree: nothing, names and counts, or values and
+   * code.
+   */
   readonly observe: Observe
   /** The folder for the records of actors' calls and the post-mortems of dead actors; null when no record is kept. */
   readonly graves: string | null
@@ -78,15 +81,13 @@ export interface SpawnSpec {
   readonly level: string
   readonly timeouts: Timeouts
   readonly platform: PlatformSpec
-  /** True when the actor's main waits until the actor takes over the role of the actor in front of it. */
+  /** True for a standby or a replacement, which runs its effect `main` only after it has taken over the role. */
   readonly isBehind?: boolean | undefined
 }
 
 export interface ReadyReport {
   readonly endpoints: ReadonlyArray<string>
 }
-
-// ---- checks of a payload's fields ---------------------------------------------------------------------------------
 
 /**
  * Returns a text that names the fault of a value and the value's position in the payload; `undefined` for a correct

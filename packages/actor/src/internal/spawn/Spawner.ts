@@ -17,19 +17,17 @@ import type { Evidence, PostMortem } from "./Evidence.ts"
 /**
  * The destination of an output stream of an actor.
  *
- * - The destinations `stdout` and `stderr` write the actor's output unchanged to the parent's stdout or stderr, without
- *   mixing lines.
- * - The destination `log` makes the parent log each line of the actor's output: stdout at the level Info, stderr at the
- *   level Warning.
+ * - The destinations `stdout` and `stderr` copy the actor's output to the parent's stdout or stderr, in whole lines.
+ * - The destination `log` makes the parent log the lines of stdout at the level Info, and of stderr at Warning.
  * - The destination `ignore` drops the output of the actor.
- * - The destination `inherit` lets the actor write directly to the parent's stdout or stderr; errors then show no lines
- *   of stderr.
+ * - The destination `inherit` lets the actor write directly to the parent's stdout or stderr.
  * - A function as destination is called with the bytes of the actor's output, in pieces of any size.
  *
  * Lines that a parent logs for an actor have the annotation `actor`. When several actors have the destination
- * `inherit`, the lines of these actors may be mixed. If a function for an actor's output returns a promise, the parent
- * reads more output when the promise is fulfilled. If a function for an actor's output throws or rejects, it gets no
- * more bytes, and the parent logs a warning.
+ * `inherit`, the lines of these actors may be mixed. The errors of an actor whose stderr has the destination `inherit`
+ * show no lines of stderr. If a function for an actor's output returns a promise, the parent reads more output when the
+ * promise is fulfilled. If a function for an actor's output throws or rejects, it gets no more bytes, and the parent
+ * logs a warning.
  *
  * @example
  * ```ts
@@ -113,7 +111,10 @@ export interface SpawnRequest {
    * process number.
    */
   readonly actor: { readonly name: string; readonly uuid: string }
-  /** The definitions that the actor serves, for spawners that need not import the definitions' modules. */
+  /**
+   * The definitions of the endpoints that the actor serves. A spawner of actors in memory uses the definitions
+   * directly, and need not import their modules.
+   */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   /** The module of the Service that the actor runs; absent for an actor that runs no Service. */
   readonly module: string | undefined

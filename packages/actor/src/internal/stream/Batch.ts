@@ -19,9 +19,14 @@ const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
-  /** The Effect context of the producer's fiber, with which the batch sends items when the producer does other work. */
+  /**
+   * The Effect context of the producer's fiber. The batch uses this context when it sends items outside of the
+   * producer's fiber.
+   */
   readonly context: Context.Context<never>
-  /** A callback for an item that does not match its schema and is sent while the producer does other work. */
+  /**
+   * A callback for an item that does not match its schema, if the batch sent the item outside of the producer's fiber.
+   */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
@@ -89,8 +94,8 @@ export class Batch {
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":
-        // When an item does not match its schema, the effect `rest` sends the batch again, so that the valid items
-        // before the wrong item arrive.
+        // An item of the batch does not match its schema, so nothing was sent. The effect `rest` sends the valid items
+        // before the wrong item, and then fails.
         this.state = "failing"
         Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }

@@ -26,8 +26,8 @@ export interface Member {
   /** The number of items by which the member may be behind the newest item. */
   readonly capacity: number
   /**
-   * The number of the next item that the member takes. A member whose policy is not `wait` may have lost items from the
-   * number in its field `cursor` on.
+   * The number of the next item that the member takes. If the fan-out no longer keeps the item with the number
+   * `cursor`, the member was too slow and has lost items.
    */
   readonly cursor: number
 }
@@ -40,8 +40,9 @@ export interface State {
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
   /**
-   * The streams made by `toStream` that read alone, each with the capacity that it gets when it becomes a member. The
-   * map `alone` is empty while the fan-out has members.
+   * The streams made by `toStream` that read while the fan-out has no members. Each value of the map `alone` is the
+   * capacity that the stream gets when it becomes a member of the fan-out. The map `alone` is empty while the fan-out
+   * has members.
    */
   readonly alone: ReadonlyMap<number, number>
   /** True while a member waits for the next item. */
@@ -207,7 +208,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // The stream's own `receive` gets back all kept items that it has not read.
+  // The last subscriber has left, so the fan-out ends. The stream's own reader gets the items that it has not read yet.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

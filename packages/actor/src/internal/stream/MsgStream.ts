@@ -82,8 +82,8 @@ class Shared {
   }
 
   /**
-   * Lets a stream made by `toStream` read without other members; at the first `join` of another reader the stream
-   * becomes a member.
+   * Registers a stream made by `toStream`, which at first reads without a fan-out. When another reader joins, the
+   * stream becomes a member of the fan-out.
    */
   attach(capacity: number): number {
     const id = ++this.lastId
@@ -103,8 +103,9 @@ class Shared {
   }
 
   /**
-   * Takes the next item of a member of the fan-out. The effect `gone` runs if `id` is no member of the fan-out any
-   * more. The effect `empty` runs if no item is there; if `empty` is absent, the reader waits.
+   * Takes the next item for the member with the number `id`. If this member has left the fan-out, the effect that the
+   * argument `gone` returns runs instead. If no item has arrived yet, the effect `empty` runs; without an effect
+   * `empty`, the reader waits for an item.
    */
   take(
     id: number,
@@ -144,8 +145,8 @@ class Shared {
   }
 
   /**
-   * Looks at the next item of a member, and returns what its reader finds there; `undefined` for an item that needs no
-   * check.
+   * Checks the next item of the member with the number `id`, but does not take the item. The result is `undefined` if
+   * no item has arrived, or if the item needs no check.
    */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)

@@ -1,9 +1,11 @@
 /**
- * The sending end of one direction of a dialog: it spends credit, and makes its writer wait when no credit is left.
+ * An outlet is the sending end of one direction of a dialog: it spends credit, and makes its writer wait when no credit
+ * is left.
  *
- * An outlet estimates the size of items before it encodes them. An outlet joins items to chunks of about `chunkBytes`.
- * An item larger than `chunkBytes` is a chunk of its own, and is encoded only when the reader has granted credit for
- * it. An outlet keeps at most one chunk or one large item in encoded form.
+ * An outlet estimates the size of items before it encodes them. The outlet collects small items, and sends them as one
+ * chunk when their estimated size reaches the constant `chunkBytes`. An item larger than `chunkBytes` is a chunk of its
+ * own, and is encoded only when the reader has granted credit for it. An outlet keeps at most one chunk or one large
+ * item in encoded form.
  *
  * @since 0.1.0
  */
@@ -219,8 +221,8 @@ export class Outlet {
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    // The outlet asks once more whether the connection is full, because the fiber may have been suspended after the
-    // first look.
+    // The connection may have got room again before this effect began, so the effect asks once more whether the
+    // connection is full.
     if (!this.options.channel.writer.isFull) return resume(Effect.void)
     return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })

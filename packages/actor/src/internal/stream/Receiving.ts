@@ -44,7 +44,7 @@ export interface ReceivingOptions {
    * sending. The function `answer` is absent when the reader of a stream can send the peer no messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
-  /** Cancels the dialog; resolves when the stream has the failure that its readers get. */
+  /** Cancels the dialog of the stream. The returned effect ends when the stream has failed because of the cancel. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /** Ends the reading of the stream: all unread and later items are dropped. */
   readonly abandon: () => void
@@ -87,15 +87,15 @@ export class Unreadable {
 }
 
 /**
- * The result of looking at the position of a reader's next item in a stream. The field `place` holds the value that
- * replaces the value at the position that a reader has looked at.
+ * The result for a reader that asks for the next item: an item, a skipped item, a failure, or a refused item without a
+ * decision. The field `place` is the value that the stream's buffer must hold from now on in place of the next item.
  */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
   /**
-   * The reader's next read fails; the field `refused` is the number of refused items at the position about which no
-   * receiver decides.
+   * The reader's next read fails. If the read fails because of refused items, the field `refused` is the number of
+   * these items.
    */
   | {
     readonly _tag: "Fail"
@@ -132,7 +132,10 @@ export class Receiving {
     return this.counts
   }
 
-  /** Refuses items for which `check` returns an issue, until the function that `narrow` returns is called. */
+  /**
+   * Adds a check for the stream's items: an item for which the function `check` returns an issue is refused. The
+   * returned function removes the check again.
+   */
   narrow(check: (item: unknown) => string | undefined): () => void {
     this.checks = [...this.checks, check]
     return () => {
@@ -140,7 +143,7 @@ export class Receiving {
     }
   }
 
-  /** Applies a rule to refused items, until the function that `receive` returns is called. */
+  /** Applies a rule to refused items of the stream. The returned function removes the rule again. */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]
@@ -150,8 +153,8 @@ export class Receiving {
   }
 
   /**
-   * Looks at the value at a position of the stream, and returns what its reader finds there. A decision about a refused
-   * item that needs no handler is made at once.
+   * Checks one value in the buffer of the stream, and returns the result for the stream's reader. If the decision about
+   * a refused item needs no handler, the decision is made at once.
    */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
@@ -196,7 +199,8 @@ export class Receiving {
   }
 
   /**
-   * True when the readers of a refused item must wait for a receiver's handler, or for the end of the cancelled dialog.
+   * True when the readers of a refused item must wait: a receiver's handler must decide, or a receiver has cancelled
+   * the dialog of the stream.
    */
   isUndecided({ state }: Slot): boolean {
     if (state._tag === "Open") return this.rule._tag === "Ask" || this.rule.decided._tag === "Cancel"
@@ -250,7 +254,10 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  /** Checks the value at a position with the present schemas: returns the item, or a `Slot` for a refused item. */
+  /**
+   * Checks a value in the stream's buffer with the schemas that the reader has set now. Returns the item, or an object
+   * of the class `Slot` for a refused item.
+   */
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
@@ -332,7 +339,10 @@ export class Receiving {
     if (slot.input({ _tag: "Decided", fate })) this.count(kind, slot.count)
   }
 
-  /** Waits while the handler decides in the fiber of another reader, or while the dialog is being cancelled. */
+  /**
+   * Waits while a receiver's handler decides about the refused item in the fiber of another reader, or while the dialog
+   * is being cancelled.
+   */
   private turn(slot: Slot): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       if (slot.state._tag === "Deciding" && fiber.getRef(Deciding).includes(this)) {

@@ -27,7 +27,7 @@ export type Input =
   /** A reader asks a receiver's handler for a decision about the refused item. */
   | { readonly _tag: "Ask" }
   | { readonly _tag: "Decided"; readonly fate: Fate }
-  /** The receiver's handler was interrupted before it decided. */
+  /** The fiber of a receiver's handler was interrupted before the handler decided about the refused item. */
   | { readonly _tag: "Withdrawn" }
 
 export const open: State = { _tag: "Open" }

@@ -35,19 +35,16 @@ export interface ReaderOptions {
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /**
-   * True when a reader gets the failure of the dialog before the unread items, because items of a failed dialog have no
-   * meaning.
-   */
+  /** True when a reader gets the failure of the dialog at once, and not only after the unread items. */
   readonly failFirst: boolean
-  /** True once the dialog has ended, so that no writer at the other end waits for credit. */
+  /** Returns true once the dialog has ended; the reader then grants no more credit. */
   readonly isOver: () => boolean
   /** A callback for a reader that was too slow under the overflow policy `error`. */
   readonly overrun?: (() => void) | undefined
   readonly events: Events
   /** The rule for refused items that applies while no receiver is set. */
   readonly rule?: Rule | undefined
-  /** Cancels the dialog of the stream; resolves when the reader has the failure of the dialog. */
+  /** Cancels the dialog of the stream. The returned effect ends when the stream has failed because of the cancel. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /**
    * Sends the answer of the reader's receiver to the peer. The function `answer` is absent when the reader can send the
@@ -64,8 +61,8 @@ type End =
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
 /**
- * A value that opens a dialog: the payload of a call, or the first value that a callee sends. If the opening value of a
- * dialog does not match its schema, the error names the side (caller or callee) that sent the value.
+ * The decoded first value of one side of a dialog: the payload of the caller, or the first value of the callee. If the
+ * value does not match its schema, the error names the side (caller or callee) that sent the value.
  */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -216,7 +213,10 @@ export class StreamReader {
    */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
-  /** Reads the next chunk of items; a reader that has to wait first continues with the given function `again`. */
+  /**
+   * Reads the next chunk of items. If no item has arrived yet, the reader waits for a change of the stream, and then
+   * runs the effect that `again` returns.
+   */
   pullOr(again: () => Pull): Pull {
     return Effect.suspend(() => {
       const over = this.over
@@ -300,16 +300,16 @@ export class StreamReader {
   // ---- several readers --------------------------------------------------------------------------------------------
 
   /**
-   * Calls `arrival` at each change of the stream, before the waiting readers are woken; `share(undefined)` ends these
-   * calls.
+   * Sets the callback that is called at each change of the stream, before the waiting readers are woken. The value
+   * `undefined` removes the callback.
    */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
 
   /**
-   * Takes the next item, or the `Slot` of a refused item, for the members of a fan-out. The function `poll` returns
-   * `none` when no item has come, or when a receiver must first decide about a refused item.
+   * Takes the next item for the members of a fan-out; a refused item is taken as an object of the class `Slot`. The
+   * function `poll` returns `none` when no item has come, or when a receiver must first decide about a refused item.
    */
   poll(): unknown {
     while (this.isFilled()) {
@@ -389,10 +389,10 @@ export class StreamReader {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** Returns what a reader finds at the first unread position of the stream, and stays at this position. */
+  /** Checks the first unread item of the stream, but does not take the item. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // A failure or a skipped item is not stored in the chunk, because the reader moves on at once.
+    // The result of the check replaces a refused item in the chunk, unless the reader passes the item now.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true

@@ -78,8 +78,8 @@ export class Backoff {
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
 /**
- * The largest number of restart delays that are compared with the intensity. Delays beyond `maxChecked` are not
- * compared, and count as short enough.
+ * The number of delays of a `backoff` schedule whose sum is compared with the time span of the supervisor's intensity.
+ * Later delays of the schedule are not checked.
  */
 const maxChecked = 10_000
 
@@ -96,7 +96,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // A schedule of delays that ends is no problem, because the supervisor then gives up.
+      // A supervisor also gives up when its schedule of delays ends, so a schedule with an end needs no further check.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

@@ -112,9 +112,9 @@ export class ChildActor {
   }
 
   /**
-   * Answers the calls that the child makes to its parent: to exposed endpoints, with logs, and to relayed Services. The
-   * dispatcher answers a child before it is `Ready`, because the child's layers may call the parent while they are
-   * built.
+   * Answers the calls that the child makes to its parent: calls to exposed endpoints, calls to relayed Services, and
+   * calls that carry log records. The dispatcher answers a child before it is `Ready`, because the child's layers may
+   * call the parent while they are built.
    */
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.dispatching !== undefined) return this.dispatching
@@ -346,9 +346,8 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // A child gets at least half of its ending parent's remaining time, because the actors above a deep child would
-    // otherwise keep all the time. A child that ends in time leaves its parent time enough. A child that does not end
-    // in time is killed together with its parent.
+    // A child gets at least half of its ending parent's remaining time. Otherwise, each actor above a deep child would
+    // reserve time for itself, and no time would be left for the child.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 

@@ -1,6 +1,6 @@
 /**
- * The plan of a supervised child: the effect that starts an incarnation, and the functions to watch the incarnation and
- * to let it take over.
+ * The types that describe a supervised child: the effect that starts an incarnation, and the functions of a started
+ * incarnation.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,10 @@ export interface Incarnation {
   readonly portal: AnyPortal | undefined
   /** Registers callbacks for the end of the incarnation; they are called even if the incarnation has already ended. */
   readonly watch: (told: Told) => void
-  /** Makes a standby take over the name of the actor in front of it, and begin its own main. */
+  /**
+   * Makes a standby take the name of the active actor, whose uuid is the argument `from`, and then run its effect
+   * `main`.
+   */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined
 }
 
@@ -42,7 +45,7 @@ export interface Part {
   readonly reason: () => string
 }
 
-/** The plan of one child of a supervisor, with the effect that starts an incarnation of the child in a Scope. */
+/** One child of a supervisor: its options, and the effect that starts an incarnation of the child in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
   /**

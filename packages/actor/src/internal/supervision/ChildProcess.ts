@@ -80,8 +80,8 @@ export class ChildProcess {
   }
 
   /**
-   * Runs a function that a user's spawner or transport may have defined. The function `attempt` returns `undefined` if
-   * the user's function throws, and logs the error.
+   * Runs a function of the spawner or of the transport, which may be a user's code. If the function throws, the method
+   * `attempt` logs the error and returns `undefined`.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
@@ -99,13 +99,17 @@ export class ChildProcess {
   }
 }
 
-/** A user's spawner may return any value as evidence, so the value is checked. */
+/**
+ * Returns the evidence that a spawner gives about the end of a process. A user's spawner may give any value, so the
+ * value is checked.
+ */
 const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
   typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined
 
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // A process exit whose code and signal are both null means that the process could not be killed and still runs.
+  // A spawner reports an exit whose code and signal are both null if it could not kill the process, which may still
+  // run.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

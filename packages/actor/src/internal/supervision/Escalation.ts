@@ -1,6 +1,6 @@
 /**
- * Reports the end of an actor or supervisor of a built Layer to the Layer's surroundings, because a built Layer can no
- * longer fail.
+ * Reports the end of an actor or supervisor that belongs to a Layer. A Layer that is already built can no longer fail,
+ * so the report goes to a callback.
  *
  * @since 0.1.0
  */
@@ -12,11 +12,11 @@ import type { GaveUp } from "../errors/GaveUp.ts"
 /**
  * A callback that is called when an actor of a built Layer is lost, or a supervisor in the Layer gives up. A supervisor
  * that has shut itself down in order calls its `Escalation` with a success. An `Escalation` is set by a surrounding
- * supervisor, by `Actor.launch`, or by the actor to which the Layer belongs. If no `Escalation` is set, the failure of
- * a built Layer is logged as an Error.
+ * supervisor, by `Actor.launch`, or by the actor to which the Layer belongs. If no `Escalation` is set, the loss of the
+ * actor or the failure of the supervisor is logged as an Error.
  *
- * Layers of a platform call the `Escalation` too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, and a
- * success as returned.
+ * The code of a platform may call the `Escalation` for its own Layers. The surrounding supervisor then handles an
+ * `ActorLost` like a lost actor, a `RemoteActorError` like a failed actor, and a success like a returned actor.
  *
  * @example
  * ```ts

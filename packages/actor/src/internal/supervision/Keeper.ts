@@ -1,6 +1,6 @@
 /**
- * The keeper of shared actors in the root of a tree. The keeper starts the shared actor of a name for the first share
- * of the name, and supervises it until the last share ends.
+ * The keeper of shared actors in the root of a tree. The keeper starts the shared actor of a name for the first share,
+ * and supervises this actor until its last share ends.
  *
  * @since 0.1.0
  */
@@ -41,8 +41,8 @@ const policy: Machine.Policy = {
 const lookAgainMillis = 50
 
 /**
- * The name of a shared actor, with the first request for this actor. Two keys of the keeper are equal when their names
- * are equal.
+ * The key of a shared actor in the root's map of shared actors: the actor's name, with a request for the actor. Two
+ * keys with the same name are equal, so that all requests for a name share one entry of the map.
  */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
@@ -66,7 +66,7 @@ export class Keeper implements Shared {
   private shares: RcMap.RcMap<Key, Held, ActorError> | undefined
   /** The latest supervisor of each shared actor, by the name of the shared actor. */
   private readonly latest = new Map<string, Supervising>()
-  /** The names of the roles that the keeper's own actors play. */
+  /** The names of the roles that the shared actors of this root play. */
   private readonly roles = new Set<string>()
 
   constructor(local: LocalActor, context: Context.Context<never>) {
@@ -74,7 +74,7 @@ export class Keeper implements Shared {
     this.context = context
   }
 
-  /** Opens the keeper; when the Scope closes, all shared actors end. */
+  /** Makes the map of shared actors. When the Scope closes, all shared actors end. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
     Effect.map(
       RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),
@@ -107,9 +107,9 @@ export class Keeper implements Shared {
   }
 
   /**
-   * Takes a share in the keeper's shared actor; the share ends when the Scope closes. The keeper forgets a failed start
-   * of a shared actor, because otherwise the next request would get the same failure. If the actor of the wanted name
-   * runs another Service, the caller gets `NameTaken`, and the caller's share ends.
+   * Takes a share in the shared actor of the wanted name, until the Scope closes. A failed start of a shared actor is
+   * forgotten, so that the next request tries the start again. If the actor of the wanted name runs another Service,
+   * the caller gets `NameTaken`, and the caller's share ends.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -124,7 +124,9 @@ export class Keeper implements Shared {
     })
   }
 
-  /** Searches for an actor of the wanted name and Service whose owner is not the keeper. */
+  /**
+   * Searches the registry for an actor that has the wanted name and Service, and is not a shared actor of this root.
+   */
   private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
     return Effect.map(
       this.local.reach!.directory.list(name),
@@ -261,7 +263,7 @@ export class Keeper implements Shared {
   }
 }
 
-/** A shared actor of the keeper: the key of its Service, and the reference to its present incarnation. */
+/** A shared actor: the key of its Service, and the reference to its present incarnation. */
 interface Held {
   readonly key: string
   readonly ref: () => ActorRefData

@@ -57,7 +57,7 @@ export const wake = (listeners: ReadonlySet<() => void>): void => {
   for (const listener of Array.from(listeners)) listener()
 }
 
-/** Adds an incarnation of a child that is about to start. */
+/** Adds a new incarnation to the record of a supervised child, before the incarnation starts. */
 export const running = (member: Member, incarnation: number): Running => {
   const running: Running = {
     scope: Scope.makeUnsafe(),
@@ -86,8 +86,8 @@ export const contextOf = (
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 /**
- * Ends an incarnation of a child; callers that ask again get the fiber of the same end. A failed start and a stop may
- * end the same incarnation at the same time; both then wait for the same end.
+ * Ends an incarnation of a child. A second call of `end` for the incarnation returns the fiber of the first call, and
+ * starts no second end.
  */
 export const end = (
   { plan }: Member,

@@ -43,7 +43,8 @@ export interface Raises<out E> {
   readonly "~furrow/Raises": E
 }
 /**
- * Extracts the errors of background jobs from R, which `Actor.nursery` adds to its E.
+ * Extracts the error type of background jobs from the requirements R of a nursery's body. The function `Actor.nursery`
+ * adds this type to the errors of its effect.
  *
  * @category type-level
  * @since 0.1.0

@@ -202,7 +202,9 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
 }
 
 /**
- * Ends the wait when no job and no awaited actor is left, and the region when its body has ended and no actor is left.
+ * After the body of a nursery has returned, the nursery waits for its jobs and its awaited actors. When no job and no
+ * awaited actor is left, the function `settle` closes the nursery. A closed nursery is over when all its actors are
+ * gone.
  */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
@@ -254,7 +256,7 @@ const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** Counts the unread exits of actors as if there had been no reader. */
+/** Counts the exits that the program has not read before the nursery ends: a lost or failed actor fails the nursery. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []
@@ -271,8 +273,8 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // After the body of the region has returned, no fiber is left that a failure could interrupt. The first failure of a
-  // region is kept even if the body of the region has already returned.
+  // After the body of a nursery has returned, a failure interrupts no fiber. The failure is still kept as the first
+  // failure of the nursery.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

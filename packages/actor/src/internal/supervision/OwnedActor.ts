@@ -3,7 +3,7 @@
  * it. The state of an owned actor holds its rung of the shutdown ladder, the author of its end, its `Bye`, and its
  * process's end. Only `OwnedActor` derives the exit (`ActorExit`) of an actor, so that every caller gets the same exit.
  *
- * The first fact of the list below that is known about an actor decides the actor's exit:
+ * The exit of an actor follows from the topmost line of this list that is true for the actor:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -65,7 +65,7 @@ export interface State {
   readonly cancellation: Cancellation | undefined
   /** The reason that the actor gave when it asked to leave; `undefined` for an actor that did not ask to leave. */
   readonly leave: string | undefined
-  /** True when the owner has sent `CancelActor`, after which the actor's finalizers should have run. */
+  /** True when the owner has sent `CancelActor`, which makes the actor run its finalizers. */
   readonly asked: boolean
   /** The exit in the actor's `Bye`, once the `Bye` has arrived. */
   readonly farewell: ActorExit | undefined
@@ -369,7 +369,10 @@ const cutOff = (state: State, lines: ReadonlyArray<string>): Boxed => ({
 
 const stayed = "its process did not exit within Timeouts.terminate after its last word, and was killed"
 
-/** Returns a failure when the actor's process did not end, after the actor's `Bye`, as the `Bye` had announced. */
+/**
+ * Returns a failure if the actor's process did not end as the actor's `Bye` had announced, for example if the owner had
+ * to kill it.
+ */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
   if (rung === "Killed") return [{ ...cutOff(state, lines), message: stayed }]

@@ -60,8 +60,8 @@ export type Input =
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
 /**
- * The milliseconds that an actor which asks to leave waits for its turn in the order in which its owner ends its
- * actors.
+ * The longest time between the word `Leave` of an actor and the word `CancelActor` of its owner. During this time, the
+ * owner may end other actors first.
  */
 export const leaveGraceMillis = 1_000
 

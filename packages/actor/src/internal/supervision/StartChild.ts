@@ -67,8 +67,8 @@ const startIn = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // The module of the Service is converted to a string, because a JavaScript program or a bundler may have left it
-      // out. A request without the module of its Service would start an actor that runs no Service.
+      // In a JavaScript program, the module of a Service may be missing. The module's name is then the text
+      // `undefined`, so that the start fails and no actor without its Service runs.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }

@@ -456,7 +456,7 @@ export class Supervising {
     })
   }
 
-  /** The keys of all children of the supervisor that are actors. */
+  /** The value of the field `key` of each Service among the children of the supervisor. */
   get services(): ReadonlyArray<string> {
     return Array.from(this.roster.portals.mapUnsafe.keys())
   }

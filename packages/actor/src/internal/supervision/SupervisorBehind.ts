@@ -28,8 +28,6 @@ import {
 
 const childOf = ({ children }: State, key: string): Child | undefined => children.find((child) => child.key === key)
 
-// ---- rolls ----------------------------------------------------------------------------------------------------------
-
 /**
  * True when a roll need not replace any incarnation of a child: all are newer than the roll, or the child has ended for
  * good.
@@ -120,8 +118,6 @@ export const settleRolls = (state: State): Step => {
     )
   ]
 }
-
-// ---- reports of standbys and of replacements ------------------------------------------------------------------------
 
 type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
 
@@ -221,8 +217,6 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
   }
 }
 
-// ---- actions that follow from the state -----------------------------------------------------------------------------
-
 /** Lets a ready standby or replacement take over when the incarnation in front has died, or a roll must replace it. */
 export const settleTakeovers = (state: State): Step => {
   if (isOver(state)) return [state, []]
@@ -260,7 +254,10 @@ const isBehindLeaving = (state: State, child: Child): boolean => {
     rolling !== undefined && behind.incarnation <= rolling.upTo
 }
 
-/** True while incarnations of a child must end before another child may end or start. */
+/**
+ * True while an incarnation of the child must still end. Until this end, a supervisor that is not dynamic starts no
+ * child.
+ */
 export const isLeaving = (state: State) => (child: Child): boolean => {
   const { goal, retired, stale, status } = child
   const ends = goal !== "Up" || isOver(state)
@@ -282,8 +279,8 @@ export const settleBehindStops = (state: State): Step => {
 }
 
 /**
- * Stops all incarnations of a child that is ending at the same time. An incarnation that is draining is stopped when
- * its child ends.
+ * Stops the incarnations of a child that is ending, all of them at once: the active incarnation, the standby and the
+ * draining incarnations.
  */
 export const stopAll = (state: State, child: Child): Step => {
   const { behind, goal, incarnation, key, retired, status } = child
@@ -310,8 +307,8 @@ const stops = (child: string, incarnations: ReadonlyArray<number>): ReadonlyArra
   incarnations.map((incarnation) => ({ _tag: "Stop", child, incarnation }))
 
 /**
- * Ends the standby and the draining incarnations of children that end because of another child, because they use the
- * same Services.
+ * Ends the standby and the draining incarnations of each child in `keys`: these children must end because of another
+ * child.
  */
 export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   const actions = state.children.filter(({ key }) => keys.includes(key)).flatMap(({ key, retired }) =>

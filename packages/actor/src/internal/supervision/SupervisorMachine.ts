@@ -9,8 +9,8 @@
  *   wanted behind, and not there  -> started, as soon as the one in front serves
  *   ready behind a dead one       -> takes its role over
  *
- * `settle` looks only at the state, so a death in the middle of a restart or a roll needs no rule of its own. The
- * function `decide` is a table: it says for each restart type which exits lead to a restart.
+ * The function `settle` derives the actions from the state alone, so a death during a restart or a roll needs no extra
+ * code. The function `decide` is a table: it says for each restart type which exits lead to a restart.
  *
  * @since 0.1.0
  */
@@ -38,8 +38,6 @@ import {
 
 export * from "./SupervisorPolicy.ts"
 export * from "./SupervisorState.ts"
-
-// ---- the step -------------------------------------------------------------------------------------------------------
 
 export const step = (policy: Policy, state: State, input: Input): Step => {
   const [changed, actions] = change(policy, state, input)
@@ -83,9 +81,8 @@ const withoutIdleWait = (state: State): State =>
     : state
 
 /**
- * Marks children that must restart, or end if they are temporary, because of the child `first`. The standby of the
- * child `first` stays, and takes over the role. The standbys of all other marked children end together with their
- * children.
+ * Marks the children with the given keys: they must restart because of the child `first`, or end if they are temporary.
+ * The standby of the child `first` stays and takes over the role; the standbys of the other children end with them.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -121,7 +118,8 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // An incarnation that neither plays the role nor stands by has handed over the role, or its report is ignored.
+  // The function `retiredTold` handles the report of an incarnation that has handed over its role, and ignores the
+  // report of an unknown incarnation.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -188,8 +186,8 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // Another child, which uses the dead child, is waiting to be started. A dead child that another child waits for is
-    // started again, and its end counts as a death.
+    // A child that should not restart is started again nevertheless if another child uses it and waits to be started.
+    // The end of this child then counts as a death.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -230,7 +228,7 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // After a takeover by a standby, a delay may still be due although no start waits for it.
+    // The delay after an earlier death has not begun if a standby took over and no child had to be started.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
 /**
@@ -244,8 +242,6 @@ const drop = (policy: Policy, state: State, { key, significant }: Child): State 
     (policy.autoShutdown === "any-significant" || policy.autoShutdown === "all-significant" && all)
   return ends ? closing(dropped, { _tag: "AutoShutdown", child: key }) : dropped
 }
-
-// ---- actions that follow from the state alone -----------------------------------------------------------------------
 
 const settle = (policy: Policy, given: State): Step => {
   const passes: ReadonlyArray<(state: State) => Step> = [
@@ -325,7 +321,8 @@ const settleStarts = (policy: Policy, state: State): Step => {
       children.some((child) => child.key === used && child.status === "Down" && isUsable(child.behind))
     )
   )
-  // The next child to start is the first child in order that should be up, is down, and uses only children that are up.
+  // The next child to start is the first child in order that should run, has no running incarnation, and uses only
+  // running children.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
   const starting = update(revived, keys, ({ started }) => ({

@@ -25,8 +25,8 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The rule by which a supervisor shuts itself down: never, when any significant child has ended, or when the last
- * significant child has ended.
+ * The rule by which a supervisor shuts itself down when children with the option `significant` end: never, after the
+ * first, or after the last.
  *
  * @category models
  * @since 0.1.0

@@ -50,8 +50,9 @@ export interface Child extends ChildSpec {
   /** The number of incarnations of this child that have been started. */
   readonly started: number
   /**
-   * The goal `Up` of a child means that the child should be up. The goals `Ended`, `Stopped` and `Removed` mean that
-   * the child has ended for good, was stopped by a user, or is being removed.
+   * The state that the supervisor wants for a child. With the goal `Up`, the supervisor keeps the child running. The
+   * goals `Ended`, `Stopped` and `Removed` mean that the child has ended for good, was stopped by a user, or is being
+   * removed.
    */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
   /** True when the incarnation that plays the role must end, because it has died or because another child ends. */
@@ -75,7 +76,7 @@ export interface Roll {
    */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
-  /** The failure of a replacement that could not start; the roll then begins with no further child. */
+  /** The failure of a replacement that could not start; after this failure, the roll replaces no further child. */
   readonly failed: { readonly child: string; readonly exit: ActorExit } | undefined
 }
 
@@ -100,8 +101,8 @@ export interface Death {
 }
 
 /**
- * The largest number of deaths whose exits a supervisor keeps. The exits of older deaths are dropped, because an
- * intensity may allow any number of deaths.
+ * The largest number of deaths whose exits a supervisor keeps in memory. The intensity may allow more deaths; the
+ * supervisor then drops the exits of the oldest deaths.
  */
 export const maxExits = 100
 
@@ -137,13 +138,14 @@ export interface State {
   /** The deaths that count towards the intensity, the oldest first. */
   readonly deaths: ReadonlyArray<Death>
   /**
-   * The state of the delay before the supervisor restarts a child. Every death makes a delay due; several deaths during
-   * one delay share the delay.
+   * The state of the delay before the supervisor restarts a child: not begun (`Due`), running (`Waiting`), or not
+   * needed (`Over`). If another child dies during a delay, the supervisor restarts this child too at the end of the
+   * delay.
    */
   readonly backoff: "Due" | "Waiting" | "Over"
   /**
-   * True when no earlier death counted at the moment at which the delay became due: the schedule of delays then begins
-   * again.
+   * True when the death that caused the delay was the only death within the time of the intensity: the schedule of
+   * delays then begins again.
    */
   readonly isFresh: boolean
   readonly rolls: ReadonlyArray<Roll>
@@ -178,8 +180,8 @@ export type Input =
   /** The schedule `backoff` has no further delay, so the supervisor gives up. */
   | { readonly _tag: "BackoffEnded" }
   /**
-   * The delay before a child's next standby is over; the field `ended` is true when the schedule of delays has ended
-   * instead.
+   * The delay before the next standby of a child is over. If the field `ended` is true, the schedule of delays has no
+   * further delay, and no standby is started.
    */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
   | { readonly _tag: "Close" }
@@ -250,7 +252,7 @@ export type Action =
   | GivenUp & { readonly _tag: "TellGaveUp" }
   /** Reports that the first start of a dynamic child has failed, and that the supervisor has dropped the child. */
   | { readonly _tag: "Refused"; readonly child: string; readonly cause: Cause.Cause<unknown> }
-  /** Reports that a dynamic child has ended for good and has left the list. */
+  /** Reports that a dynamic child has ended for good, and that the supervisor has removed the child. */
   | { readonly _tag: "Removed"; readonly child: string }
   | { readonly _tag: "Closed"; readonly why: Why }
 
@@ -277,8 +279,6 @@ export const initial = (specs: ReadonlyArray<ChildSpec>): State => ({
   isFresh: true,
   rolls: []
 })
-
-// ---- views for portals and observers --------------------------------------------------------------------------------
 
 /** The state of a child for its callers: calls to the child pass (`up`), wait (`restarting`) or fail (`gone`). */
 export type View = "up" | "restarting" | "gone"
@@ -312,7 +312,7 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
   return goal === "Stopped" ? "Stopped" : "Ended"
 }
 
-/** True when the child is up, and its incarnation need not end. */
+/** True when the active incarnation of the child is ready, and need not end. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
 /**

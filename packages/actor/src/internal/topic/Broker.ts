@@ -77,8 +77,8 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
     // old actor's end.
     whenDrained(() => execute(hub.drain()))
     /**
-     * Calls the function `attempt` now, and again whenever an action of the hub names the given `id`, until `attempt`
-     * returns an answer.
+     * Calls the function `attempt` until it returns an answer: now, and again whenever the object `hub` wakes the
+     * publisher or subscriber with the number `id`.
      */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {

@@ -8,8 +8,8 @@
  * | error                    | is taken                            | is done, and its stream fails   |
  *
  * Messages of one key are taken in the order in which they were published. A message that waits for room in a
- * subscriber's buffer delays only later messages of the same key. The methods of the hub return the actions that its
- * caller must carry out. The hub never calls a callback of a publisher or a subscriber itself.
+ * subscriber's buffer delays only later messages of the same key. The methods of the class `Hub` return actions, which
+ * the actor of the topic carries out. The class `Hub` never calls a callback of a publisher or a subscriber itself.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,7 @@ export interface Message {
  * A topic does one of the following when a subscriber has no room for a message:
  *
  * - The policy `"block"` makes the message's publisher wait for room; later messages of the same key wait as well
- * - The policy `"drop-oldest"` drops the oldest message that waits for the subscriber, and tells the subscriber of the
- *   loss
+ * - The policy `"drop-oldest"` drops the oldest message that waits for the subscriber, and tells the subscriber so
  * - The policy `"error"` fails the stream of the subscriber with `StreamOverrun`
  *
  * @category models

@@ -107,8 +107,8 @@ class Pipe implements Wire {
 }
 
 /**
- * Makes the two ends of one connection; each end belongs to the process of its `Turn`. When one end of the connection
- * is ended or destroyed, the other end learns of it.
+ * Makes the two ends of one connection in memory. Each end runs its callbacks in one of the two given event loops
+ * (`Turn`). When one end of the connection is ended or destroyed, the other end learns of it.
  */
 export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly [Connection, Connection] => {
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]

@@ -125,8 +125,8 @@ const listenAll = (
   })
 
 /**
- * Sorts the addresses by their transports, and dials them in this order. An address is dialled by the first transport
- * that says that the address belongs to it.
+ * Dials the addresses one after the other until a dial succeeds: first all addresses of the first transport, then those
+ * of the next transport.
  */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,

@@ -55,7 +55,8 @@ export interface DirectHandlers {
    */
   readonly filled: (size: number) => void
   /**
-   * Gets arrived bytes as `data` does, but the connection may reuse the memory of the bytes once `lend` has returned.
+   * A callback for arrived bytes, like the callback `data` of a connection. The connection may reuse the memory of the
+   * bytes once the callback `lend` has returned.
    */
   readonly lend: (bytes: Uint8Array) => void
 }
@@ -129,10 +130,10 @@ export interface Listener {
    */
   readonly close: () => void
   /**
-   * True while a dial of the address still reaches this listener; for example, another process may have deleted the
-   * socket file. An actor calls `isReachable` each time it gives out the listener's address, so `isReachable` must be
-   * cheap and must never throw. When `isReachable` returns false, the actor closes the listener and listens again. A
-   * listener without `isReachable` counts as reachable.
+   * Returns true while a dial of the address still reaches this listener, and false, for example, after another process
+   * has deleted the socket file. An actor calls `isReachable` each time it gives out the listener's address, so
+   * `isReachable` must be cheap and must never throw. When `isReachable` returns false, the actor closes the listener
+   * and listens again. A listener without `isReachable` counts as reachable.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
