@@ -408,7 +408,7 @@ export interface Amounts {
 
 export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
   full: {
-    warmUp: 1000,
+    warmUp: 2000,
     calls: 1500,
     flights: 15_000,
     singles: 100_000,
