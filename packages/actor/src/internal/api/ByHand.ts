@@ -15,13 +15,14 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
     )
 
 /**
- * Replaces the actor of a supervised child, together with the children that the supervisor's strategy restarts at the
- * child's death, and waits until the child is up again. A restart by hand does not count as a death of the child.
+ * Replaces the actor of a supervised child, and the actors of all children that the supervisor would restart at this
+ * child's death. The function waits until the child's new actor is ready. A restart by hand does not count as a death
+ * of the child.
  *
- * The function `restart` fails with `ActorUnreachable` when the supervisor gives up or ends before the child is up. If
- * the start that `restart` makes fails, the failure counts as a death of the child, and the supervisor tries again. The
- * portal of a supervised child must come from the actor in which the child's supervisor runs; a portal that another
- * actor has opened is a defect.
+ * `Supervisor.restart` fails with `ActorUnreachable` if the supervisor gives up or ends before the child's new actor is
+ * ready. If the start of the new actor fails, the failure counts as a death of the child, and the supervisor tries
+ * again. The portal of a supervised child must come from the actor in which the child's supervisor runs.
+ * `Supervisor.restart` dies with a defect for a portal that another actor has opened.
  *
  * @example
  * ```ts

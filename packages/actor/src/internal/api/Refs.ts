@@ -25,7 +25,8 @@ import type { AnyServiceClass, SelfOf } from "./Service.ts"
 export type { ActorRef } from "../settings/ActorRef.ts"
 
 /**
- * A list of definitions or contracts that an actor must expose, of which only the endpoints are compared.
+ * A list of definitions or contracts; a portal or reference with this list leads to an actor that exposes all their
+ * endpoints.
  *
  * @category type-level
  * @since 0.1.0

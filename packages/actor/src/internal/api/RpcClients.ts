@@ -1,7 +1,7 @@
 /**
  * Makes Effect's own RpcClient for a group over a portal; each request of the client is one Furrow call or stream. An
- * interrupted request waits for the far finalizers, and the loss of the actor fails the request, as with every Furrow
- * call.
+ * interrupted request waits until the finalizers of its handler have run in the actor. The loss of the actor fails the
+ * request.
  *
  * @since 0.1.0
  */
@@ -199,8 +199,7 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
   })
 
 /**
- * Makes a client whose requests are tasks of a pool; `use` gives each request a worker. A client of an RpcGroup over a
- * pool has one session at each worker.
+ * Makes an RpcClient whose requests are tasks of a pool; the function `use` lends each request the portal of a worker.
  */
 export const overPool = <Rpcs extends Rpc.Any, E>(
   name: string,
@@ -225,8 +224,8 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
   )
 
 /**
- * The session of a client at one worker. The first request of a client to a worker opens the client's session; the
- * session closes with the worker or the client.
+ * Opens a dialog for an RpcClient at a worker of a pool, when the client's first request goes to this worker. The
+ * dialog closes with the worker or the client.
  */
 const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
   const turns = Semaphore.makeUnsafe(1)
@@ -267,12 +266,13 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
  * Makes a client of an Effect RpcGroup over a portal. The client of a group is Effect's own `RpcClient`, with
  * `ActorError` in every error channel. Middleware that the group requires for clients stays in the requirements R.
  *
- * An interrupted call of the client waits for the finalizers of the call's far fiber. A stream of the client requests
- * 16 items at a time, or as many as the stream's `streamBufferSize`. The client of a group lives as long as its Scope.
- * Closing the Scope of the client interrupts the open requests of the client, and waits for their end.
+ * An interrupted call of the client waits until the finalizers of the call have run in the actor. A stream of the
+ * client requests 16 items at a time, or as many as the stream's `streamBufferSize`. The client of a group lives as
+ * long as its Scope. Closing the Scope of the client interrupts the open requests of the client, and waits for their
+ * end.
  *
- * `Actor.rpcClient` fails with `EndpointUnknown` when the actor serves no group. A group with `Rpc.ParseOptions` is a
- * defect, because the codec of an actor has no parse options.
+ * `Actor.rpcClient` fails with `EndpointUnknown` when the actor serves no group. `Actor.rpcClient` dies with a defect
+ * for a group with `Rpc.ParseOptions`, because the codec of an actor has no parse options.
  *
  * @example
  * ```ts

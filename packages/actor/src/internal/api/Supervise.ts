@@ -402,8 +402,8 @@ const supervise = (
  */
 export interface RollOptions {
   /**
-   * The time that the open calls of each replaced actor have to end. A replaced actor whose open calls take longer than
-   * the time `drain` is stopped, which cancels these calls.
+   * The longest time for which a replaced actor may finish its open calls. After that time the replaced actor is
+   * stopped, which cancels its open calls.
    */
   readonly drain: Duration.Input
   /** The number of children that a rolling restart replaces at the same time. Default: 1. */
@@ -542,8 +542,8 @@ export interface Dynamic<in out Self, in out Config> {
     >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
   /**
-   * Ends one child of the dynamic supervisor for good, and waits until the child's actor is gone. Stopping a child that
-   * has ended already succeeds.
+   * Ends the child with the given name, which is not started again, and waits until the child's actor is gone. Stopping
+   * a child that has ended already succeeds.
    */
   readonly stop: (name: string) => Effect.Effect<void>
   /**
@@ -567,8 +567,8 @@ export interface Dynamic<in out Self, in out Config> {
  * again when it dies. The death of a child restarts no other child, but the deaths of all children count together for
  * the supervisor's intensity.
  *
- * A dynamic supervisor and its children end with the Scope. When the dynamic supervisor gives up, its `GaveUp` goes to
- * the same owners as the `GaveUp` of `Supervisor.layer`.
+ * A dynamic supervisor and its children end with the Scope. The error `GaveUp` of a dynamic supervisor goes to the
+ * supervisor around it, to `Actor.launch`, or to the actor whose `layer` contains the supervisor.
  *
  * @example
  * ```ts

@@ -1,6 +1,5 @@
 /**
- * Makes the `Hello` and the `Welcome` with which the two sides of a connection present themselves. `Hello` and
- * `Welcome` have the same fields; a `Hello` also names the role in which its actor dials.
+ * Makes the `Hello` and the `Welcome` with which the two sides of a connection present themselves.
  *
  * @since 0.1.0
  */

@@ -11,7 +11,7 @@ import type { PeerChannel } from "./PeerChannel.ts"
 import type { Succession } from "./Succession.ts"
 
 export class Parting {
-  /** The way to the successor of this connection; `undefined` for a connection that stays until an actor ends. */
+  /** The `Succession` that dials the successor of this connection; `undefined` if this connection never retires. */
   succession: Succession | undefined
   isRetired = false
   /** True once the peer has asked to close an unused connection, until the next dialog begins. */

@@ -59,7 +59,6 @@ export class PeerChannel {
   private limits: Frame.Limits
   private readonly ports = new NumberTable<Port>()
   private readonly options: ChannelOptions
-  /** The publisher of events of the actor at this end of the connection, with the counts of this actor. */
   readonly events: Events
   /** The `Turn` of the process at this end of the connection, which gives access to its event loop. */
   readonly turn: Turn
@@ -116,8 +115,8 @@ export class PeerChannel {
   }
 
   /**
-   * Sets the owner of the connection, whose `tell` gets every word for the owner from now on. The owner first gets, in
-   * their order, the words for the owner that arrived before the function `route` was called.
+   * Sets the function `tell`, which gets each word that belongs to no open dialog, such as `Start`, `Ready` or `Bye`.
+   * Words that arrived before the call of `route` reach `tell` first, in the order of their arrival.
    */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
@@ -212,9 +211,8 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.add(id, port)
     else {
       this.delivered = true
-      // A dialog on an ended connection fails in a later turn of the event loop, because its caller does not know the
-      // dialog's number yet. A failure in the same turn of the event loop would let code that retries after each
-      // failure starve the event loop.
+      // A dialog that is opened on an ended connection fails in a later turn of the event loop. With a failure in the
+      // same turn, code that retries after each failure would starve the event loop.
       this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id
@@ -407,8 +405,8 @@ export class PeerChannel {
   }
 
   /**
-   * Tells the machine `Connection` of the large words that began in a chunk of bytes, after `behind` whole frames of
-   * this chunk.
+   * Tells the machine `Connection` which large words began to arrive between two whole frames; `behind` is the number
+   * of whole frames before these words.
    */
   private begin(begun: ReadonlyArray<Frame.Begun>, behind: number): void {
     for (const { behind: at, dialog, word } of begun) {
@@ -555,8 +553,6 @@ export class PeerChannel {
   private tellLost(port: Port, error: ActorError): void {
     this.guard("a dialog could not be ended", () => port.lost(error))
   }
-
-  // ---- errors of code that must not throw -------------------------------------------------------------------------
 
   private guard(what: string, f: () => void): void {
     try {

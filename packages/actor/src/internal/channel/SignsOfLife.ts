@@ -25,8 +25,8 @@ const minSliceMillis = 10
  */
 const secondLooks = 2
 /**
- * The largest delay in milliseconds of a check for signs of life that counts as time without signs. A longer delay of a
- * check means that this process was stopped, and could not hear its peers.
+ * The delay in milliseconds by which a check for signs of life may be late. The rest of a longer delay does not count
+ * as silence of the peers, because this process was stopped.
  */
 const slackMillis = 50
 

@@ -26,7 +26,7 @@ export class Succession {
   private readonly context: Context.Context<never>
   /** Callbacks for the end of the retired connection that have not been moved to a successor yet. */
   private readonly resting = new Waiters<PeerChannel | undefined>()
-  /** The successor of the retired connection, which is dialled if there is none. */
+  /** Gives the successor of the retired connection, and dials the successor if no successor is open. */
   readonly successor: Effect.Effect<PeerChannel, ActorError>
 
   constructor(
@@ -49,9 +49,9 @@ export class Succession {
   }
 
   /**
-   * Calls `callback` once, when no call can begin on the connection's successor any more, or when this successor cannot
-   * be dialled. The function `watch` dials the connection's successor, unless the parameter `rests` is true. If `rests`
-   * is true, the callback waits until other work dials the connection's successor.
+   * Calls `callback` once, when the successor of the retired connection can begin no more calls, or when the successor
+   * cannot be dialled. The parameter `rests` is true for a watcher that does not dial the successor itself, and waits
+   * until another call dials the successor.
    */
   watch(callback: () => void, rests: boolean): () => void {
     let isOver = false

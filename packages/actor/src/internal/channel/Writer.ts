@@ -37,7 +37,7 @@ const maxQueuedBytes = 256 * 1024
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
-/** The words with which this side answers words of the peer, so that the peer decides how many of them are sent. */
+/** The kinds of words that this side sends only as an answer to a word of the peer. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
@@ -155,8 +155,8 @@ export class Writer {
   }
 
   /**
-   * Writes the frames of large words that leave now. A frame that begins a large word takes the control lane, as every
-   * `Start` does.
+   * Writes the frames that a step of the machine `Departure` sends. A frame that begins a large word takes the control
+   * lane, as every `Start` does.
    */
   private follow([departure, frames]: Departure.Step): void {
     this.departure = departure

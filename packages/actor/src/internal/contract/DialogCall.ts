@@ -32,8 +32,7 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
  * The policy for one reader of `subscribe` that is too slow:
  *
  * - The policy `wait` slows every reader of the stream down to the speed of the slow reader
- * - The policy `lag` tells the slow reader once that this reader has lost items, and continues with the oldest item
- *   that is kept
+ * - The policy `lag` drops the oldest unread items of the slow reader, and tells the reader once about the loss
  * - The policy `drop` loses the oldest items of the slow reader without telling the reader
  *
  * @category models
@@ -87,10 +86,11 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     unknown
   >
   /**
-   * A stream of the unread and of all later messages, until the dialog's stream or the Scope ends. All readers of one
-   * dialog get the same messages. Each message is read once from the connection, whatever the number of readers. While
-   * subscribers exist, `receive` is a reader beside the subscribers. The method `receive` delays no subscriber, and
-   * fails once with `StreamOverrun` when 64 messages for it are unread.
+   * Returns a Stream of the messages that are unread now and of all later messages. The Stream ends when the peer sends
+   * no more messages, or when the caller's Scope closes. All readers of one dialog get the same messages. Each message
+   * is read once from the connection, whatever the number of readers. While subscribers exist, `receive` is a reader
+   * beside the subscribers. The method `receive` delays no subscriber, and fails once with `StreamOverrun` when 64
+   * messages for it are unread.
    */
   readonly subscribe: (
     options?: SubscribeOptions
@@ -113,9 +113,10 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
-   * Returns the stream with `receiver` in force until the Scope closes. The receiver of a stream decides about every
-   * message that does not match the stream's schema, or the schema of `narrow`. Of nested receivers the innermost one
-   * decides; without a receiver, a message that does not match its schema fails its reader.
+   * Returns this MsgStream with a receiver, which handles refused messages until the caller's Scope closes. The
+   * receiver of a stream decides about every message that does not match the stream's schema, or the schema of
+   * `narrow`. Of nested receivers the innermost one decides; without a receiver, a message that does not match its
+   * schema fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
     receiver: PayloadReceiver<Item, Answer, R>

@@ -149,8 +149,8 @@ export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, S
 export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
 
 /**
- * The options of a contract: the schemas of an endpoint. An omitted payload or answer is nothing (`Void`), and an
- * omitted error cannot happen (`Never`).
+ * The options with which a program defines an endpoint, such as the schemas of its payload, answer and error. An
+ * omitted payload or answer is nothing (`Void`), and an omitted error cannot happen (`Never`).
  *
  * @category models
  * @since 0.1.0

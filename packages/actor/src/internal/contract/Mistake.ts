@@ -2,29 +2,20 @@
  * Types whose names are sentences, by which the compiler explains a mistake and its remedy, instead of listing missing
  * members.
  *
- * A bound of a type parameter is written as `Valid | Mistake<T>`. The type `Mistake<T>` is `never` for a valid `T`, so
- * the types of valid programs, generic programs included, are inferred as without the bound.
+ * The type that explains a mistake is `never` for a valid argument, so that the types of valid programs do not change.
  */
 import type { AnyEndpoint } from "./Endpoint.ts"
 
-/**
- * The literal keys of `T`, without index signatures, because an index signature would also allow the key that holds the
- * sentence about a mistake.
- */
+/** The keys of `T`, or no keys if `T` has an index signature, which would allow every key. */
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
- * A type without values: it demands a property that no value has, and whose name is the sentence about a mistake. The
- * type of a mistake has the keys of `T` and one more key: the sentence about the mistake, which sorts behind other
- * keys. If several members of a union are most like a wrong value, the compiler's error is about the last of these
- * members.
+ * A type that demands a property which no value has. The name of the property is a sentence, which the compiler shows
+ * in its error.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 
-/**
- * Gives `Name` if `Name` is a literal type, and `Otherwise` if it is not. If the service's name had only the type
- * `string`, the key that holds the sentence about the mistake would become an index signature.
- */
+/** Gives `Name` if `Name` is a literal type, and `Otherwise` if it is not. */
 type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
 
 type NameOf<Ep extends AnyEndpoint> = Literal<Ep["name"], "it">
@@ -37,24 +28,17 @@ type UnusedService<Key extends string> =
 type UnservedService<Key extends string> =
   `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`: { layer }`
 
-/** The mistake of a handler with services that no Layer provides. */
 export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>
 export type LeftOpen<R, Closed> = [R] extends [Closed] ? never : Unclosed<Exclude<R, Closed>>
 
-/**
- * The sentence for an implementation whose services are not all provided: a used Service is missing in `uses`, or a
- * Layer is missing.
- */
+/** The type whose name tells the user which Service is missing in `uses`, or which service is missing in `layer`. */
 export type Unserved<R> = Wrong<
   R extends { readonly "~endpoints": unknown } ? UnusedService<KeyOf<R>> : UnservedService<KeyOf<R>>,
   R
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
-/**
- * The mistake of a Layer that leaves a service unprovided. The mistake about a Layer stands in the argument type of the
- * function that takes the Layer, because no type parameter stands for the Layer.
- */
+/** The argument type of a function that takes a Layer: an error type if the Layer leaves a service unprovided. */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
 type MissingMiddleware<Key extends string> =
@@ -62,8 +46,8 @@ type MissingMiddleware<Key extends string> =
 type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
 
 /**
- * The parts of an RpcGroup's implementation that a Layer does not provide. The mistake about a Layer stands in the
- * argument type of the function that takes the Layer, because no type parameter stands for the Layer.
+ * The argument type of a function that takes the Layer of an RpcGroup: an error type if the Layer lacks a handler or a
+ * middleware.
  */
 export type LeftUnprovided<Needed, Given> = [Needed] extends [Given] ? unknown : Unprovided<Exclude<Needed, Given>>
 type Unprovided<R> = Wrong<
@@ -73,7 +57,6 @@ type Unprovided<R> = Wrong<
   never
 >
 
-/** The sentences about a value that stands where a call of another kind is expected. */
 interface OfKind {
   readonly actor: {
     readonly call: "is a call. Run it with Actor.runInActor"
@@ -116,7 +99,6 @@ interface Sentences<Ep extends AnyEndpoint, Is extends Kind, In extends Where> {
 
 type Saying<Says extends string, T> = [Says] extends [never] ? never : Wrong<Says, T>
 
-/** The mistakes with a value that stands where a call of the kind `Is` belongs. */
 export type Misused<C, Is extends Kind, In extends Where> = Saying<Sentences<EndpointOf<C>, Is, In>[RoleOf<C>], C>
 
 type Exposed<Name extends string> = `${Name}(payload) is a call, not a definition. Expose the definition: ${Name}`

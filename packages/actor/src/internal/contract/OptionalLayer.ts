@@ -8,8 +8,8 @@ import * as Layer from "effect/Layer"
 /**
  * A value that is a Layer with default options, and also a function that returns the Layer with given options.
  *
- * An optional layer that is used as a Layer is one value, so a graph of Layers that contains it twice builds it once.
- * Each call of the optional layer as a function makes another Layer.
+ * A graph of Layers that contains the same optional layer twice builds it once. Each call of the optional layer as a
+ * function makes another Layer.
  *
  * @category models
  * @since 0.1.0

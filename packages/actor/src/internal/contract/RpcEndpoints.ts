@@ -26,7 +26,6 @@ export const marks = {
 /** The procedures of a group, by their names. */
 export type Rpcs = ReadonlyMap<string, Rpc.AnyWithProps>
 
-/** A group of which only the procedures are known. */
 export interface Group {
   readonly requests: Rpcs
 }
@@ -51,7 +50,7 @@ export type Failure =
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
   /** The request failed with an error that the schemas of its procedure do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** The session of the request belongs to another caller, so no part of the request has run. */
+  /** The request names no client that its caller has opened at the actor, so no part of the request has run. */
   | { readonly _tag: "RpcNoSession" }
 
 /**

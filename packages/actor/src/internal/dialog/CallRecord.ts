@@ -1,6 +1,5 @@
 /**
- * Records one call of this actor: its counts, its span, and its steps for an observer. The record of a call makes no
- * object, because every call is recorded, also where no reader of metrics listens.
+ * Records one call of this actor: its counts, its span, and its steps for an observer.
  *
  * @since 0.2.0
  */
@@ -12,7 +11,6 @@ import type { CallEnd, Calls } from "../inspect/Meter.ts"
 import { outcome, type Settled } from "./Outcome.ts"
 import * as Spans from "./Spans.ts"
 
-/** The facts of a call that its record needs at the end. */
 export interface Recorded {
   readonly channel: PeerChannel
   readonly id: number

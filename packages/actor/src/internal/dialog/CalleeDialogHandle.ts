@@ -176,8 +176,8 @@ export class CalleeDialogHandle {
     return Effect.withFiber((fiber) => {
       const { env, machine } = this.options
       machine.interrupt({ by: env.self, reason, deadline: fiber.getRef(Timeouts).cancel })
-      // A handler that has not yet waited for anything has no fiber that could be interrupted, so no word is sent
-      // before the handler has such a fiber.
+      // The runtime stores the fiber of a handler only when the handler first waits or yields. After this yield, the
+      // runtime can interrupt the handler's fiber.
       return Effect.yieldNow
     })
   }

@@ -173,8 +173,8 @@ class OpenDialog {
   })
 
   /**
-   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. If far finalizers
-   * fail, the cancel of a dialog fails with their failure.
+   * Asks the callee to stop, and waits for its last word no longer than the bound of the cancel. If finalizers of the
+   * callee fail, the returned Effect fails with their failures.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
     return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
@@ -204,8 +204,8 @@ class OpenDialog {
       // A cancel of the dialog from outside its body has to wake the body, because the body may be waiting.
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
-        // Failed finalizers are part of the dialog's outcome, which `result` shows, so the exit of the cancel is
-        // dropped.
+        // The exit of the cancel is ignored, because its only failures are those of finalizers, which are also part of
+        // the dialog's outcome.
         Effect.exit(this.cancelFor({ by, reason, deadline })),
         Effect.sync(() => {
           if (outside) Deferred.doneUnsafe(this.woken, Exit.fail(this.ownCancel(by, reason)))
@@ -337,8 +337,8 @@ class OpenDialog {
   }
 
   /**
-   * Adds two kinds of failures to the exit of a body that failed or was interrupted: those of the body's own
-   * finalizers, and those of the far finalizers.
+   * Adds the failures of the body's own finalizers and of the callee's finalizers to the exit of a failed or
+   * interrupted body.
    */
   withCleanup<A, E>(exit: Exit.Exit<A, E>, far: Exit.Exit<void>): Effect.Effect<A, E> {
     if (Exit.isSuccess(exit)) return exit
@@ -360,8 +360,8 @@ class OpenDialog {
   }
 
   /**
-   * Returns the failures of the body that are missing in the cause `told`, because the race with the callee dropped
-   * these failures.
+   * Returns the failures of the body that are not yet in the given cause, because the callee ended the dialog before
+   * the body ended.
    */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
@@ -395,7 +395,9 @@ const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.
     )
   })
 
-/** Cancels the dialog of a failed or interrupted body; the exit of the cancel says how the far finalizers ended. */
+/**
+ * Cancels the dialog of a failed or interrupted body; the returned exit holds the failures of the callee's finalizers.
+ */
 const cancelled = (
   dialog: OpenDialog,
   env: DialogContext,

@@ -31,8 +31,8 @@ export interface DialogContext {
    */
   readonly level: LogLevel.LogLevel
   /**
-   * Returns the cancellation of the whole actor, in whose author's name the actor's own calls are cancelled;
-   * `undefined` while the actor is not cancelled.
+   * Returns the cancel of the whole actor; `undefined` while the actor is not cancelled. The calls that a cancelled
+   * actor makes are cancelled in the name of the author of this cancel.
    */
   readonly cancellation: () => Cancellation | undefined
   /** True while the actor is drained, so that it begins no new call for other actors. */
@@ -167,8 +167,8 @@ const portable = (value: unknown): unknown => {
 }
 
 /**
- * The innermost span around a fiber, if a tracer of the program may read the span. Spans of Effect's default tracer
- * have no reader, but may stand below a span of another process.
+ * Returns the innermost span around a fiber that the program's tracer or another process has made, and skips spans of
+ * Effect's default tracer.
  */
 const readSpanOf = ({ cache: { span, tracer } }: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined => {
   if (isPrograms(tracer)) return span

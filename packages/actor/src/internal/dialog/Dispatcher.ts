@@ -172,7 +172,7 @@ export class Dispatcher {
     return Effect.sync(this.quiet.add(() => resume(Effect.void)))
   })
 
-  /** Relays a call of a Service that this actor gave to the peer; true if the call was a call of such a Service. */
+  /** Relays a call that the peer makes to a relayed Service; returns true if the call was relayed. */
   private relayStart(start: Message.Start): boolean {
     for (const [key, { address, channel }] of this.relays) {
       const prefix = relayPrefix(key)

@@ -85,8 +85,8 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
 const none: ReadonlyArray<never> = []
 
 /**
- * Makes the failure of a handler in the form in which it crosses, as the handler's own actor sees the failure. The
- * parameter `ending` is true if the handler's actor serves no more calls.
+ * Turns the cause of a failed handler into the failure that is sent to the caller. The parameter `ending` is true if
+ * the handler's actor serves no more calls.
  */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
@@ -178,9 +178,8 @@ export const toEffect = (
 }
 
 /**
- * True when the last word of a cancelled stream is a failure that came before the cancel, because the producer had run
- * ahead of its reader. The result `ranAhead` is false for a failure with the flag `ending`, because such a failure
- * comes from the end of the whole actor.
+ * True if a cancelled stream had already failed before the cancel arrived, because its producer was ahead of its
+ * reader.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false
@@ -189,8 +188,8 @@ export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean =>
 }
 
 /**
- * The failures of a cancelled handler's finalizers, from its last word; `undefined` for a plain interruption, and for a
- * refusal, after which no handler ran.
+ * Returns the failures of a cancelled handler's finalizers, which the last word of the handler's dialog carries;
+ * `undefined` if no finalizer failed.
  */
 export const cleanupFailureOf = (
   payload: Uint8Array,
@@ -211,8 +210,8 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // The error type of an interrupted call does not include failures of finalizers. The failure of a far finalizer
-        // is added to the interruption all the same, as Effect adds the failure of a local finalizer.
+        // The error type of an interrupted call does not include failures of finalizers. A failure of the callee's
+        // finalizers is nevertheless added to the interruption, as Effect adds failures of local finalizers.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }

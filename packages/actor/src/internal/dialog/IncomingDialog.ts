@@ -224,8 +224,7 @@ export class IncomingDialog implements CalleePort {
       context: this.handler.context,
       failed: (exit) => this.failWith(unsendable(exit))
     })
-    // A failure before the first item stays the outcome of the stream, even if a cancel comes before the producer's
-    // next operation.
+    // The code for the end of a stream is uninterruptible, so that a later cancel cannot replace the stream's failure.
     return Effect.uninterruptibleMask((restore) =>
       Effect.matchCauseEffect(restore(Stream.runForEachArray(stream, (items) => batch.add(items))), {
         onSuccess: () => restore(batch.rest),
@@ -336,15 +335,13 @@ export class IncomingDialog implements CalleePort {
   private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
     const { endpoint } = this.handler
     const ending = this.env.cancellation() !== undefined
-    // The producer of a stream runs ahead of its reader, so the last word says whether a failure came after the
-    // interruption, from a finalizer.
+    // The last word of a cancelled stream says that the stream was cancelled, and carries the failures of its
+    // finalizers. The caller can then tell these failures from failures before the cancel.
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const reason of exit.cause.reasons) {
       const thrown = raisedBy(reason)
-      // If a value of the handler breaks the contract, and the handler does not catch the error, the caller gets a
-      // `PayloadInvalid` as well.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }

@@ -3,10 +3,10 @@
  *
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
- * An interrupted caller sends one Cancel and waits for the callee's last word: the caller resumes when the far
- * finalizers have run, or the bound of the cancel has passed. A dialog whose cancel has passed its bound is listed as
- * stuck, and the owner of the actor continues with the shutdown ladder. The failure of a far finalizer is part of the
- * cause with which the caller fails.
+ * An interrupted caller sends one Cancel and waits for the callee's last word: the caller resumes when the callee's
+ * finalizers have run, or when the bound of the cancel has passed. A dialog whose cancel has passed its bound is listed
+ * as stuck, and the owner of the actor continues with the shutdown ladder. A failure of the callee's finalizers is part
+ * of the cause with which the caller fails.
  *
  * A call is checked and encoded before its dialog is registered, so that no step between the registration and the
  * `Start` can throw.
@@ -52,13 +52,12 @@ import * as Spans from "./Spans.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** The code that opened a dialog, which gets the dialog's words, and once its outcome. */
+/** The callbacks of the code that opened a dialog: `delivered` for each word, and `settled` once, for the outcome. */
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
   /** The unread items and the remaining credit of the dialog, for an observer. */
   readonly flow?: (() => Pick<DialogInspection, "in" | "out">) | undefined
-  /** Collects the things that a fiber holds while it waits for the dialog, for an observer. */
   readonly collect?: ((into: Collecting, dialog: WaitInspection["dialog"]) => void) | undefined
 }
 
@@ -233,8 +232,8 @@ export class OutgoingDialog implements CallerPort {
 }
 
 /**
- * Sends the cancel of the dialog and waits for the dialog's last word, no longer than the bound of the cancel. The wait
- * for the last word fails with the failure of the callee's finalizers.
+ * Sends the cancel of the dialog and waits for the dialog's last word, no longer than the bound of the cancel. The
+ * returned Effect fails if a finalizer of the callee failed.
  */
 export const cancelAndWait = (
   dialog: OutgoingDialog,
@@ -245,8 +244,8 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // The context of the opening fiber is read while the fiber still runs, because an ended fiber has lost the loggers
-    // of its last work.
+    // The context of the caller's fiber is read at once, because the fiber may have ended when a late failure is
+    // logged.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
@@ -347,8 +346,8 @@ export const prepare = (
 }
 
 /**
- * Returns the digest of an endpoint's contract, which is sent with the endpoint's first call on a connection. A digest
- * that cannot be made does not count as sent.
+ * Returns the digest of an endpoint's contract, which is sent with the endpoint's first call on a connection. A failed
+ * computation of the digest is repeated at the endpoint's next call.
  */
 const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
   try {
@@ -367,8 +366,8 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
   Effect.suspend(() => {
     const { writer } = channel
     if (writer.admitsStart) return begin
-    // A waiting caller resumes inside the callback, so that its dialog has begun before the writer lets the next
-    // waiting caller resume.
+    // The callback of a waiting caller begins the caller's dialog before the connection's `Writer` runs the callback of
+    // the next waiting caller.
     const turn = Effect.callback<void>((resume) => {
       // The caller asks the writer again whether a dialog may begin, because its fiber may have been preempted since
       // the first check.

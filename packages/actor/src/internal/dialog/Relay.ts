@@ -1,10 +1,10 @@
 /**
  * Passes the words of one dialog from one connection to another, unchanged except for the number of the dialog.
  *
- * An actor uses a relay to reach a Service that runs in the process of the actor's parent. A relay does not decode
- * payloads. The credit of a relayed dialog comes from the reader at the other end of the relay, so a slow reader slows
- * the writer down. A relay passes on the cancel of a dialog together with the cancel's author, and also the dialog's
- * last word. The loss of one of a relay's two connections is reported to the actor at the other connection.
+ * The parent of an actor uses a relay for the actor's calls to a relayed Service. A relay does not decode payloads. The
+ * credit of a relayed dialog comes from the reader at the other end of the relay, so a slow reader slows the writer
+ * down. A relay passes on the cancel of a dialog together with the cancel's author, and also the dialog's last word.
+ * The loss of one of a relay's two connections is reported to the actor at the other connection.
  *
  * @since 0.1.0
  */

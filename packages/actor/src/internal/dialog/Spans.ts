@@ -37,8 +37,7 @@ const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.span !== undefined && isPrograms(cache.tracer) && cache.tracerEnabled
 
 /**
- * The last context that `areRead` was asked about, and the answer, which are kept because most handlers of an actor
- * share one context.
+ * The function `areRead` keeps its last context and answer here, because most handlers of an actor share one context.
  */
 let asked: Context.Context<never> | undefined
 let answer = false

@@ -37,8 +37,7 @@ const ChangeSchema = Schema.Union([
 const filter = { name: Schema.NullOr(Schema.String) }
 
 /**
- * The error of all questions to a registrar: when the engine behind the root's directory does not answer, actors get
- * the same error as the root.
+ * The error with which every question to the registrar of a tree can fail, for example when the engine does not answer.
  */
 const error = ActorUnreachable
 

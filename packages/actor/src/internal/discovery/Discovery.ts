@@ -84,7 +84,7 @@ export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
 })
 
 /**
- * Makes a registrar that knows only the root, for tests of a Discovery by itself.
+ * Makes the registrar of a tree whose only actor is its root, for tests of a Discovery without a running tree.
  *
  * @example
  * ```ts

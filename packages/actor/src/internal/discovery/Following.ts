@@ -1,6 +1,6 @@
 /**
- * Follows the other trees of an engine, and reports their actors to the registrar of a tree, or to a tool. The engine's
- * list is read at each hint, and at least four times within the duration of a lease.
+ * Follows the other trees of an engine, and reports their actors to the registrar of a tree, or to a tool. The list of
+ * trees at the engine is read after each change that the engine reports, and at least four times during each lease.
  *
  * An outage of the engine leaves the list of actors unchanged. Every watcher of the registry gets a snapshot when the
  * engine answers again after an outage.
@@ -34,7 +34,7 @@ export interface Reader {
   readonly registrar: Pick<TreeRegistrar, "found" | "gap" | "lost">
 }
 
-/** The number of pages that the engine is asked for at the same time. */
+/** The largest number of questions for registry entries of other trees that the engine gets at the same time. */
 const pagesAtOnce = 2
 
 /** The number of actors that are added to the list in one turn of the event loop. */

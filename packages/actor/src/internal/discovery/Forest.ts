@@ -1,13 +1,12 @@
 /**
- * The other trees of an engine as this tree knows them: the published head of each tree, and the pages of its actors
- * that were read.
+ * The machine that keeps what one tree knows of the other trees of an engine. Each tree publishes two kinds of values:
+ * a head, which names its root, and pages with the entries of its actors.
  *
  *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
  *   page   wanted --Read--> read --Listed with a newer revision--> wanted
  *
- * The head that a tree publishes makes the tree known to other trees, and the pages of the tree make its actors known.
- * A page has to be read when the head of its tree names a newer revision of the page than the revision that was read
- * last. A tree whose head is missing at the engine has lost its lease, so all its actors are lost.
+ * A page of registry entries is read again when its tree publishes a newer revision of the page. A tree whose published
+ * values are gone from the engine has lost its lease, so all actors of the tree count as lost.
  *
  * @since 0.2.0
  */
@@ -27,9 +26,6 @@ export type State = ReadonlyMap<string, Tree>
 
 export const initial: State = new Map()
 
-/**
- * The key of a tree in the list of the engine; `head` is `undefined` when the value of the key cannot be understood.
- */
 export interface Seen {
   readonly root: string
   readonly token: Token
@@ -37,9 +33,7 @@ export interface Seen {
 }
 
 export type Input =
-  /** The engine has listed the keys of all its trees, and `seen` holds these keys. */
   | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
-  /** A page was read; `page` is `undefined` when the key of the page is missing, or its value is no page. */
   | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
 
 export interface Outcome {
@@ -64,7 +58,8 @@ const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outco
   for (const { head, root, token } of seen) {
     const before = state.get(root)
     if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? HashMap.empty() })
-    // A head in the format of a newer version cannot be read, so the previously known head of the tree stays.
+    // A value that a newer version of Furrow has published in an unknown format is ignored, and the tree's previous
+    // value stays.
     else if (before !== undefined) next.set(root, before)
   }
   const gone = Array.from(state).filter(([root]) => !next.has(root))
@@ -87,7 +82,6 @@ export const step = (state: State, input: Input): readonly [State, Outcome] =>
     ? listed(state, input.seen)
     : read(state, input.root, input.number, input.page)
 
-/** Returns the numbers of the pages of a tree that have to be read. */
 export const wanted = (state: State, root: string): ReadonlyArray<number> => {
   const tree = state.get(root)
   return tree === undefined ? [] : tree.head.pages.flatMap((revision, number) => {

@@ -16,7 +16,6 @@ import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PeersOptions } from "./Peers.ts"
 
-/** The functions for the connections of an actor that are needed to close idle connections. */
 interface Connections {
   readonly connect: (ref: ActorRefData) => Effect.Effect<PeerChannel, ActorError>
   readonly isEnding: () => boolean
@@ -47,7 +46,7 @@ export class IdlePeers {
     return Effect.runForkWith(this.options.context)(effect)
   }
 
-  /** Sets, for a connection that may retire, the way to its successor. */
+  /** Sets the `Succession` of a connection that may retire, with which the connection's successor can be dialled. */
   opened(channel: PeerChannel): void {
     if (!channel.canDieSilently) return
     const again = (ref: ActorRefData | undefined) => this.connections.connect(ref ?? alone(channel.peer))
@@ -55,7 +54,8 @@ export class IdlePeers {
   }
 
   /**
-   * Asks the peer of a connection that neither side has used for the bound of idle connections to close the connection.
+   * Asks the peer to close their connection, after both sides have left the connection unused for the time
+   * `Timeouts.idle`.
    */
   found(channel: PeerChannel): void {
     const { rest } = this.options
@@ -73,8 +73,8 @@ export class IdlePeers {
   }
 
   /**
-   * True for an idle connection that may be closed. An idle connection for which this side has asked may be closed only
-   * if the peer's address is still known.
+   * True if an idle connection may be closed. The side that dialled the connection keeps the connection open if no
+   * address of the peer is found.
    */
   private canRest({ parting: { succession } }: PeerChannel): Effect.Effect<boolean> {
     const { connect, idle } = this.timeouts

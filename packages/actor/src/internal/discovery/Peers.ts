@@ -1,7 +1,7 @@
 /**
  * Keeps the connections of an actor to actors that are neither its parent nor its children. Each pair of actors has one
- * connection, which is made at its first use and carries the dialogs of both sides. The machine `Rendezvous` decides,
- * and this module carries out its actions.
+ * connection, which is made at its first use and carries the dialogs of both sides. The machine `Rendezvous` decides
+ * which dials begin and which connections stay, and this module dials and closes connections accordingly.
  *
  * An actor begins to listen when its address is first requested. An actor that dials in is a stranger until it has
  * proven that it knows the secret of the tree. The greeting of a stranger has a limited size and time, and no handler
@@ -178,8 +178,8 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // An error of one waiting caller is thrown after all callers were handled, because the other callers still have
-        // to get their connections.
+        // An exception of one action is thrown only after the other actions have run, because callers wait for the
+        // results of these actions.
         thrown.push(error)
       }
     }
@@ -341,8 +341,8 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // The result of a dial counts only while a caller waits for this dial, because an earlier dial must not change the
-    // next dial.
+    // The result of a dial that no caller waits for any more is ignored, because a newer dial to the same peer may be
+    // running.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,
@@ -373,9 +373,8 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // A dial that finds no listener means that the actor's listener has gone, or that the actor has just ended. Only
-      // the parent of the dialled actor knows whether the actor has ended, and the question to the parent makes a
-      // living actor listen again.
+      // If a dial finds no listener, the parent of the dialled actor is asked again for the actor's address. A living
+      // actor listens again when its parent asks for the actor's address.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)

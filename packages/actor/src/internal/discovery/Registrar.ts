@@ -58,10 +58,7 @@ interface Held {
   readonly order: number
 }
 
-/**
- * A link in the linked list of a block: one actor that became ready, followed by the actors that became ready earlier.
- * A walk over the links of a block skips actors that are gone.
- */
+/** A linked list of the uuids of ready actors, the latest first. A walk over the list skips actors that are gone. */
 interface Link {
   readonly uuid: string
   readonly order: number
@@ -69,28 +66,26 @@ interface Link {
 }
 
 /**
- * A block of actors that became ready one after the other. A list of actors is a chain of blocks, the latest block
- * first. Links of gone actors are dropped block by block, so that a removal costs at most the links of one block.
+ * A part of the registry's list of ready actors, with at most 512 actors. The removal of an actor rebuilds at most one
+ * part of the list.
  */
 interface Block {
-  /** The position, in the order of becoming ready, of the first actor in the block. */
   readonly since: number
   readonly head: Link | undefined
-  /** The number of links in the block, including links of actors that are gone. */
   readonly links: number
-  /** The number of links in the block whose actors are not gone. */
   readonly alive: number
   readonly older: Block | undefined
 }
 
-/** The largest number of links in one block, so that a look at all its links takes a fraction of a millisecond. */
+/**
+ * The largest number of actors in one part of the registry's list, so that a rebuild of the part takes a fraction of a
+ * millisecond.
+ */
 const blockLinks = 512
 
 /** The listed actors, either of one name or of all names. */
 interface Listed {
-  /**
-   * One chain of blocks of listed actors for each tier: this tree, other trees of this host, and trees of other hosts.
-   */
+  /** The lists of the actors of this tree, of other trees of this host, and of trees of other hosts. */
   readonly chains: readonly [Block | undefined, Block | undefined, Block | undefined]
   /** The number of actors that are in this list, or that hold a name without being listed. */
   readonly held: number
@@ -100,7 +95,7 @@ interface Listed {
 interface Named extends Listed {
   /** The uuids of the actors of this tree that hold the name. */
   readonly uuids: HashSet.HashSet<string>
-  /** The number of actors that hold this name alone, as players of one role. */
+  /** The number of actors that have claimed this name as unique; only actors of one role can share a unique name. */
   readonly unique: number
 }
 
@@ -154,8 +149,8 @@ const orphan: Outcome = { _tag: "Orphan" }
 const isSame = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && isBelow(a, b)
 
 /**
- * True for the root of an empty registrar, and for an actor whose parent is registered with the path that the entry
- * says.
+ * True if the actor's parent is registered under the path that the actor's entry gives. A root, which has no parent,
+ * must be the first actor in the registry.
  */
 const hasParent = (state: State, { actor, path }: Entry): boolean => {
   if (path.at(-1) !== actor.uuid) return false
@@ -220,7 +215,6 @@ const withChain = <L extends Listed>(
   return { ...listed, chains }
 }
 
-/** Rebuilds the links of a block without the actors that are gone, in front of the links `behind`. */
 const relinked = (state: State, head: Link | undefined, behind: Link | undefined): Link | undefined => {
   const kept: Array<Link> = []
   for (let link = head; link !== undefined; link = link.next) {
@@ -230,8 +224,8 @@ const relinked = (state: State, head: Link | undefined, behind: Link | undefined
 }
 
 /**
- * Removes one actor from a block. The links of the block are rebuilt once more than half of them belong to actors that
- * are gone.
+ * Removes one actor from a part of the list of ready actors. A part in which most actors are gone is rebuilt without
+ * them.
  */
 const reduced = (state: State, block: Block): Block | undefined => {
   const { head, older } = block
@@ -246,7 +240,6 @@ const reduced = (state: State, block: Block): Block | undefined => {
     : { ...block, head: relinked(state, head, undefined), links: alive, alive }
 }
 
-/** Returns the chain of blocks without the actor at the given position in the order of becoming ready. */
 const unlinked = (state: State, newest: Block | undefined, order: number): Block | undefined => {
   const newer: Array<Block> = []
   let block = newest
@@ -414,7 +407,6 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** Iterates over the listed actors of a chain of blocks. */
 function* linked(state: State, newest: Block | undefined): Generator<Held> {
   for (let block = newest; block !== undefined; block = block.older) {
     for (let link = block.head; link !== undefined; link = link.next) {
@@ -433,7 +425,10 @@ export function* walk(state: State, name: string | undefined, tiers: number | un
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }
 
-/** The first `most` entries that the function `walk` gives; if `own` is true, only entries of actors of this tree. */
+/**
+ * Returns at most `most` registry entries of ready actors, the nearest and latest first; only entries of this tree if
+ * `own` is true.
+ */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
   for (const entry of walk(state, name, own ? 1 : undefined)) {

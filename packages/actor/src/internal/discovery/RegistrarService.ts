@@ -74,7 +74,7 @@ class Watcher {
   })
 }
 
-/** The number of entries that are gathered in one turn of the event loop. */
+/** The number of registry entries that a listing of the registry reads in one turn of the event loop. */
 const entriesAtOnce = 2_048
 
 /**
@@ -97,10 +97,7 @@ export interface RegistrarOptions {
   /** The entry of the root, which is always listed. */
   readonly root: Entry
   readonly events: Events
-  /**
-   * True when an actor has really ended. The check for the end of an actor asks the actor's own ancestors, within a
-   * bound.
-   */
+  /** Asks the ancestors of an actor whether the actor has ended, and waits for the answer within a bound. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 

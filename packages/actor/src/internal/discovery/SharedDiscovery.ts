@@ -56,10 +56,7 @@ export interface SharedOptions {
 
 type Service = Leases["Service"]
 
-/**
- * The key of a `DiscoveryTree` under which a Discovery finds the engines that the outer Discoverys of the same tree
- * use.
- */
+/** The key under which a `DiscoveryTree` lists the engines that its Discovery Layers already use. */
 const above = Symbol("engines above")
 
 interface Stacked extends DiscoveryTree {
@@ -88,10 +85,12 @@ const pagesAtOnce = 64
 /** Publishes the entries of one tree for the trees of one reach: the trees of one host, or all trees. */
 class Publisher {
   state = TreePages.initial
-  /** The revisions of the pages that the engine holds; the field `head` holds the token of the published head. */
   private written: Array<number> = []
   private head: Token | undefined
-  /** The time since which another lease has a key of this tree; `Infinity` once this has been logged as a warning. */
+  /**
+   * The time at which the engine first refused a value of this tree, because another lease holds the key; `Infinity`
+   * after the warning.
+   */
   private takenSince: number | undefined
   private readonly dirty = Latch.makeUnsafe(true)
   private readonly leases: Service
@@ -113,8 +112,8 @@ class Publisher {
   }
 
   /**
-   * True when the head of the tree's list must be published: always for all trees (`everyone`), and for the trees of
-   * one host only when the tree lists an actor for these trees.
+   * True if this tree has to be published at the engine. For the trees of its own host, a tree is published only if it
+   * has actors to show.
    */
   private get isNeeded(): boolean {
     return this.reach === "everyone" || this.state.pages.length > 0
@@ -156,8 +155,8 @@ class Publisher {
   })
 
   /**
-   * Handles a key of this tree that another lease holds. An earlier lease of this tree may hold a key until that lease
-   * expires. A lease that holds a key of this tree for more than the duration of a lease belongs to another Discovery.
+   * Logs a warning if the engine refuses this tree's values for longer than a lease lasts. An old lease of this tree
+   * would have expired by then, so two Discovery Layers of this program use one engine.
    */
   private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const now = yield* Clock.currentTimeMillis
@@ -177,7 +176,7 @@ class Publisher {
       yield* this.dirty.await
       yield* Effect.sleep(batchMillis)
       yield* this.dirty.close
-      // An interruption waits for the answer of the engine, so that the token of a granted head is known.
+      // A write to the engine is not interrupted, because the end of the tree needs the token that the engine returns.
       if (yield* Effect.uninterruptible(this.send)) return
       this.dirty.openUnsafe()
       yield* Effect.sleep(leases.lease.ttlMillis * part.afterFailure)

@@ -8,8 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * The entry of an actor never moves to another page. The pages of a tree are written before its head, so a reader finds
- * each page at least as new as the head says.
+ * A tree writes changed pages of entries to the engine first, and then its head, which lists the revisions of all
+ * pages. A reader of the head then finds every page in the listed revision or a newer one.
  *
  * @since 0.2.0
  */
@@ -28,7 +28,7 @@ export interface Page {
   readonly entries: ReadonlyMap<string, Entry>
 }
 
-/** Numbers of the pages that have room for another entry, each number once. */
+/** A linked list of page numbers: the pages of registry entries that have room for another entry. */
 interface Room {
   readonly page: number
   readonly next: Room | undefined
@@ -43,7 +43,6 @@ export interface State {
 
 export const initial: State = { revision: 0, pages: [], places: HashMap.empty(), room: undefined }
 
-/** The pages of a tree while one batch of changes is applied. */
 interface Draft {
   readonly pages: Array<Page>
   places: State["places"]
@@ -52,8 +51,8 @@ interface Draft {
 }
 
 /**
- * Changes one page in a draft of a tree's pages. A page is copied at its first change in a draft, and then has the
- * draft's revision.
+ * Changes the entries in one of the pages that a tree publishes at the engine. The first change of a page in a batch of
+ * changes copies the page, and gives the copy the batch's revision.
  */
 const rewrite = (draft: Draft, at: number, change: (entries: Map<string, Entry>) => void): void => {
   const page = draft.pages[at]!
@@ -91,8 +90,8 @@ export const ended = ({ entries }: Page, there: ReadonlySet<string>): ReadonlyAr
     .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
 
 /**
- * Applies changes of the tree to its pages. The function `shows` says which entries the trees within the reach of the
- * pages may see.
+ * Applies changes of the tree to its published pages of entries. The function `shows` is true for an entry that other
+ * trees may see.
  */
 export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
@@ -103,8 +102,6 @@ export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: E
   }
   return draft
 }
-
-// ---- pages and heads as values of an engine -------------------------------------------------------------------------
 
 const HeadSchema = Schema.Struct({
   tree: Schema.String,
@@ -123,13 +120,13 @@ const headJson = Schema.fromJsonString(HeadSchema)
 const pageJson = Schema.fromJsonString(PageSchema)
 
 export const encodeHead: (head: Head) => string = Schema.encodeSync(headJson)
-/** Reads the head of a tree; `undefined` when the value is not a head of this version. */
+/** Decodes the value that a tree publishes about itself; `undefined` for a value in an unknown format. */
 export const decodeHead = (value: string): Head | undefined =>
   Option.getOrUndefined(Schema.decodeUnknownOption(headJson)(value))
 
 /**
- * The published form of an entry. A published entry leaves out modules, because modules are paths on one host. Other
- * trees know the endpoints of an actor by their names.
+ * Returns an entry of the registry as other trees see it: without the modules of the actor's endpoints, because modules
+ * are paths on one host.
  */
 const shown = ({ listed: _, ...entry }: Entry): Entry => ({
   ...entry,
@@ -139,7 +136,10 @@ const shown = ({ listed: _, ...entry }: Entry): Entry => ({
 export const encodePage = ({ entries, revision }: Page): string =>
   JSON.stringify({ revision, entries: Array.from(entries.values(), shown) })
 
-/** Reads a page; `undefined` when the value is no page. Entries of a page that belong to another tree are left out. */
+/**
+ * Decodes a published page of registry entries, and leaves out entries of other trees; `undefined` for a value in an
+ * unknown format.
+ */
 export const decodePage = (value: string, root: string): Page | undefined => {
   const page = Option.getOrUndefined(Schema.decodeUnknownOption(pageJson)(value))
   if (page === undefined) return undefined

@@ -21,10 +21,10 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { logWarning } from "../settings/Log.ts"
 
 interface Name {
-  /** The actors that hold the name together as players of one role, with their paths in the tree. */
+  /** The uuids of the actors that share the unique name because they play one role, each with its path in the tree. */
   readonly players: Map<string, ReadonlyArray<string>>
   readonly value: string
-  /** The token of the key at the engine; `undefined` while the tree does not hold the name. */
+  /** The engine's number for its grant of the name; `undefined` while the tree does not hold the name. */
   token: Token | undefined
   keeper: Fiber.Fiber<unknown> | undefined
 }
@@ -64,8 +64,7 @@ export class WideNames {
   claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
     return this.leases.alone(key)(Effect.suspend(() => {
       const known = this.names.get(key)
-      // The tree's own registrar has admitted the claim of a held name, so the actor is another player of the same
-      // role.
+      // The registrar of the tree lets two actors claim one unique name only if both actors play the same role.
       if (known !== undefined) return Effect.sync(() => void known.players.set(actor.uuid, path))
       const name: Name = {
         players: new Map([[actor.uuid, path]]),
@@ -95,10 +94,7 @@ export class WideNames {
     }))
   }
 
-  /**
-   * Asks the engine for a key under the tree's lease. If the tree's lease has expired, a new lease begins, and the
-   * engine is asked for the key a second time.
-   */
+  /** Asks the engine for a unique name. If the tree's lease has expired, the tree gets a new lease and asks again. */
   private ask(
     key: string,
     value: string,
@@ -166,7 +162,9 @@ export class WideNames {
     return this.leases.alone(key)(again)
   }
 
-  /** Gives back a key in the background, and tries again until the engine answers or the tree ends. */
+  /**
+   * Returns a unique name to the engine in the background, and tries again until the engine answers or the tree ends.
+   */
   private leave(key: string): Effect.Effect<Fiber.Fiber<void>> {
     this.leaving.add(key)
     const gone = Effect.sync(() => void this.leaving.delete(key))

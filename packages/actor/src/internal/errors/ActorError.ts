@@ -73,7 +73,7 @@ const tail = (stderr: ReadonlyArray<string>): string =>
 
 /**
  * Another actor cancelled the work: the actor `by` asked first for the cancel, with the given `reason`. The field
- * `acknowledged` is false when the far finalizers did not end within their bound (`Timeouts.cancel`).
+ * `acknowledged` is false when the finalizers of the cancelled work did not end within their bound (`Timeouts.cancel`).
  *
  * The field `ending` is true when the whole of `actor` is being ended, so that it answers no more calls. The field
  * `began` is `"no"` when the actor refused the call because of the cancel, so that no part of the call has run.
@@ -104,9 +104,9 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * The schema of the ways to lose an actor: exit of its process, a signal (`Killed`: from the owner), full memory, a
- * closed connection, silence. The loss `Silent` says for how many `millis` no sign of life came over a connection that
- * can be lost without notice.
+ * The schema of the ways to lose an actor, such as the exit of its process, a signal, full memory, a closed connection
+ * or silence. The loss `Silent` says for how many `millis` no sign of life came over a connection that can be lost
+ * without notice.
  *
  * @example
  * ```ts
@@ -159,8 +159,8 @@ export const formatLost = (how: Lost): string => {
  * uncaught error.
  *
  * The field `doing` lists the calls that the lost actor served when it died. The field `hint` says why the actor died,
- * and what the user can do next; null when the reason is not known. The parent of the lost actor knows `doing` and
- * `hint`; for other actors these fields are empty.
+ * and what the user can do next; null when the reason is not known. The fields `doing` and `hint` have values in the
+ * parent of the lost actor, and are empty in all other actors.
  *
  * @example
  * ```ts
@@ -226,8 +226,8 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The error of an actor that cannot be reached by the calling actor. A program decides by the field `why`; the field
- * `reason` explains the failure to people.
+ * The error of an actor that cannot be reached by the calling actor. The field `why` is a literal on which a program
+ * can branch; the field `reason` explains the failure to people.
  *
  * The field `actor` is null when the caller knows only a name of the wanted actor. The field `target` names the wanted
  * actor in words.

@@ -17,9 +17,9 @@ import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
  * @since 0.1.0
  */
 export type ActorExit =
-  /** The actor's `main` returned, or the program of a root returned. */
+  /** The program `main` of the actor's Service returned, or the main program of a root returned. */
   | { readonly _tag: "Returned"; readonly cleanup: ReadonlyArray<Boxed> }
-  /** The actor's `main` failed, or an error in the actor was not caught. */
+  /** The program `main` of the actor's Service failed, or an error in the actor was not caught. */
   | { readonly _tag: "Failed"; readonly error: RemoteActorError; readonly cleanup: ReadonlyArray<Boxed> }
   /** The actor's owner ended it, or another actor or a signal asked for its end. */
   | {

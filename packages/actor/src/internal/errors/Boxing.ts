@@ -141,7 +141,7 @@ const boxParts = (
 const maxProperties = 64
 /** The largest number of characters of all properties of one error, with their names. */
 const maxPropertyText = 16 * 1024
-/** The number of levels to which one property of an error is read. */
+/** The largest depth of nested objects and arrays in an error's property that is kept. */
 const maxPropertyDepth = 4
 
 /**
@@ -167,8 +167,8 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
 }
 
 /**
- * Returns a property's value in the form of JSON; `undefined` for a value that has no such form, is too deep, or has
- * more characters than are left.
+ * Returns a property's value as JSON; `undefined` if the value has no JSON form, nests too deep, or has more characters
+ * than `budget` allows.
  */
 const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
   try {

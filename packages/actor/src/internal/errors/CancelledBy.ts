@@ -2,7 +2,7 @@
  * The author and the reason of a cancel, as an annotation on the interruption of a fiber.
  *
  * Effect's own interruptors are fiber numbers, which mean nothing in another process. A cancel by another actor
- * annotates the interruption of the far fiber; the fiber's finalizers read the annotation from their `Exit`.
+ * annotates the interruption of the call's fiber. The finalizers of this fiber read the annotation from their `Exit`.
  *
  * @since 0.1.0
  */
@@ -50,6 +50,5 @@ export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@
 export const cancelledBy = <E>(cause: Cause.Cause<E>): Option.Option<Cancellation> =>
   Context.getOption(Cause.annotations(cause) as Context.Context<CancelledBy>, CancelledBy)
 
-/** The annotation `CancelledBy` as the context that Effect's interruption takes. */
 export const annotation = (cancellation: Cancellation): Context.Context<never> =>
   Context.make(CancelledBy, cancellation) as Context.Context<never>

@@ -8,15 +8,15 @@ import * as Schema from "effect/Schema"
 /**
  * The ways in which an actor dies, as a schema:
  *
- * - The kind `heap` says that the heap of the actor was full, and `memory` that the kernel killed the actor for its
- *   memory
+ * - The kind `heap` says that the heap of the actor was full
+ * - The kind `memory` says that the kernel killed the actor because the memory had run out
  * - The kind `abort` says that the actor aborted, and `crash` that native code in the actor crashed
  * - The kind `signal` says that a process outside of the tree sent the actor a signal
  * - The kind `owner` says that the owner killed the actor because the actor did not answer
  * - The kind `release` says that the owner killed the actor because a finalizer of the actor did not end
  * - The kind `blocked` says that the owner killed the actor while the actor was in a call of the kernel
- * - The kinds `exception` and `rejection` say that the actor died of an uncaught exception, or of an unhandled
- *   rejection
+ * - The kind `exception` says that the actor died of an uncaught exception
+ * - The kind `rejection` says that the actor died of an unhandled rejection
  * - The kind `exit` says that code of the actor called `process.exit`
  * - The kind `import` says that importing the actor's module threw, and `layer` that a Layer of the actor failed
  * - The kind `parent` says that the parent of the actor was lost

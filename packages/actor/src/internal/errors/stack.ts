@@ -1,7 +1,7 @@
 /**
  * Errors from another actor are built deep inside the runtime, in no fiber of the user, so their stack would hold only
- * frames of the runtime. An error that this module builds has no stack of its own. Errors from another actor show the
- * far stack (as `cause`), and the frames that Effect adds for the fiber that fails.
+ * frames of the runtime. An error that this module builds has no stack of its own. An error from another actor shows
+ * the stack of that actor (as `cause`), and the frames that Effect adds for the fiber that fails.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,6 @@
 /**
- * Turns a `Boxed` text into an `Error` with the same name, message, far stack, causes, parts and own properties.
+ * Turns a boxed error into an `Error` with the fields of the original error: name, message, stack, cause, nested errors
+ * and own properties.
  *
  * @since 0.1.0
  */
@@ -26,9 +27,8 @@ export const unbox = (boxed: Boxed): Error => {
 }
 
 /**
- * `Cause.pretty` shows only the stack and the cause of an error, and the stack only up to Effect's first frame. The
- * function `withParts` writes the parts of an error into its stack, without the lines that `Cause.pretty` would not
- * show.
+ * Appends the stacks of an `AggregateError`'s errors to its own stack, because `Cause.pretty` prints only the stack and
+ * the cause of an error.
  */
 const withParts = (stack: string, parts: ReadonlyArray<Error>): string =>
   parts.reduce(

@@ -29,8 +29,8 @@ export type ActorEvent =
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
   /**
-   * A fiber failed that a layer, `build` or `main` of the actor had forked into the actor's Scope, or a child reported
-   * such a failure.
+   * A background fiber of the actor, or of one of its children, has failed. A Layer, or the code of `build` or `main`,
+   * had forked the fiber into its actor's Scope.
    */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
@@ -128,7 +128,6 @@ export type TrafficEvent =
   /** A writer of the dialog has begun to wait for credit. */
   | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
 
-/** The publisher of one actor's events, with its counts. */
 export interface Events {
   readonly meter: Meter
   readonly publish: (event: ActorEvent) => void

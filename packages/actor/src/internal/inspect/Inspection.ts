@@ -165,9 +165,11 @@ export interface FiberInspection {
   readonly parent: number | null
   /** The served dialog for which the fiber works; null for the work of the actor itself. */
   readonly within: DialogPlace | null
-  /** The numbers of the fibers that this fiber has forked. */
+  /** The ids of the fibers that this fiber has forked. */
   readonly children: ReadonlyArray<number>
-  /** True when the Scope in which the fiber works holds a resource, for which a fiber that is not listed may work. */
+  /**
+   * True if the fiber's Scope holds a resource. Fibers that this inspection does not list may work for the resource.
+   */
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection
@@ -233,11 +235,9 @@ export interface Works {
   readonly within: (fiber: Fiber.Fiber<unknown, unknown>) => DialogPlace | null
   /** The fibers that are suspended until the answer of a call comes, each with that call. */
   readonly calls: ReadonlyMap<Fiber.Fiber<unknown, unknown>, WaitInspection>
-  /** The objects that a fiber holds while it waits for a dialog, each with that dialog. */
   readonly holds: ReadonlyMap<object, WaitInspection>
 }
 
-/** The functions with which dialogs add their fibers to `Works`. */
 export interface Collecting {
   readonly fiber: (fiber: Fiber.Fiber<unknown, unknown> | undefined) => void
   readonly call: (fiber: Fiber.Fiber<unknown, unknown>, dialog: WaitInspection["dialog"]) => void
@@ -278,7 +278,7 @@ export interface ActorInspection {
   readonly observe: Observe
   /** True while the inspected actor is being ended. */
   readonly ending: boolean
-  /** True while the `main` of the actor runs. In a root, the root's program counts as the `main`. */
+  /** True while the program `main` of an actor's Service runs, and always true in a root. */
   readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>

@@ -16,7 +16,7 @@ export const boundariesMillis: ReadonlyArray<number> = [1, 2, 5, 10, 20, 50, 100
 export class Durations {
   /** The number of durations in each bucket; the last bucket has no upper bound. */
   readonly buckets = new Uint32Array(boundariesMillis.length + 1)
-  /** The sum of the durations, the shortest and the longest. */
+  /** The sum of all recorded durations, the shortest duration and the longest duration, in milliseconds. */
   private readonly extent = new Float64Array([0, Infinity, -Infinity])
 
   get count(): number {
@@ -97,15 +97,15 @@ export class Meter {
   cancels = 0
   /** The number of times a writer has had to wait for credit. */
   stalls = 0
-  /** A callback for each endpoint that is counted for the first time. */
+  /** A callback that gets the counts of an endpoint when the first call of that endpoint is counted. */
   onEndpoint: ((calls: Calls) => void) | undefined
   /** A callback for each pool that opens; the function that it returns is called when the pool closes. */
   onPool: ((name: string, inspect: () => PoolInspection) => () => void) | undefined
 
-  /** The counts of the last call, which are kept because most calls have the endpoint of the call before. */
+  /** The counts of the endpoint that was called last, kept because the next call often has the same endpoint. */
   private last: Calls | undefined
 
-  /** Returns the counts of an endpoint whose calls were counted before. */
+  /** Returns the counts of an endpoint; `undefined` if no call of the endpoint has been counted yet. */
   known(endpoint: string): Calls | undefined {
     const { last } = this
     if (last?.endpoint === endpoint) return last

@@ -6,8 +6,9 @@
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The numbers of payloads of streams that did not match their schema, one number for each decision. A chunk whose items
- * cannot be told apart counts as all of its items; the number `failed` counts each reader that failed.
+ * The numbers of payloads of streams that did not match their schema, one number for each decision. If the items of a
+ * chunk cannot be decoded one by one, all items of the chunk count as refused. The number `failed` counts each reader
+ * that failed.
  *
  * @category models
  * @since 0.1.0
@@ -124,7 +125,10 @@ export interface SupervisorSnapshot {
     /** The number of the start whose actor plays the child's role, or is about to play it. */
     readonly incarnation: number
     readonly restart: "permanent" | "transient" | "temporary"
-    /** The actor that plays the child's role now; null for a Layer, and for a child that is down. */
+    /**
+     * The actor that plays the child's role now; null if the child has no actor, because the child is down or is a
+     * Layer.
+     */
     readonly actor: ActorId | null
     /** The state of the child's standby, or of the actor that a roll has started; null when the child has neither. */
     readonly behind: string | null
