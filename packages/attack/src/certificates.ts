@@ -9,8 +9,8 @@ import type * as Tls from "node:tls"
 const hosts = ["127.0.0.1"]
 
 /**
- * The number of leading bytes of an Ed25519 private key that are skipped: the fixed bytes, up to a boundary of the
- * base64 text.
+ * The number of bytes at the beginning of a private key that a search for the leaked key skips, because all Ed25519
+ * keys begin alike.
  */
 const keyOffset = 18
 

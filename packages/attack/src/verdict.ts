@@ -20,12 +20,12 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** The only transport over which an attack is tried. By default an attack is tried over every transport. */
-  readonly over?: Transport | undefined
   /**
-   * Further transports over which a quick run tries an attack that may use any transport. In a quick run, an attack
-   * that may use any transport is by default tried over Unix sockets only.
+   * The transport of an attack that is tried over a single transport. By default an attack is tried over every
+   * transport.
    */
+  readonly over?: Transport | undefined
+  /** The transports, besides Unix sockets, over which a quick run (`--quick`) also tries this attack. */
   readonly quickOver?: ReadonlyArray<Transport> | undefined
   /** True where a quick run leaves an attack out. */
   readonly slow?: boolean | undefined
@@ -75,7 +75,7 @@ const bounds = {
    * the attack.
    */
   settled: 6_000,
-  /** Milliseconds after the end of a slice of work within which the actor's report about the slice arrives. */
+  /** Milliseconds within which an actor's report about its work arrives. */
   late: 300
 }
 

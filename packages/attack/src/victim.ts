@@ -12,10 +12,7 @@ import type { Target } from "./wire.ts"
 
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/**
- * The number of connections that the watched actors of a tree at rest have in total. The actor `anvil` has two of these
- * connections.
- */
+/** The number of connections that the actors of the attacked tree have in total before an attack begins. */
 const connections = 5
 
 export const transports = ["unix", "tcp", "tls"] as const
@@ -145,8 +142,8 @@ export class Victim {
   }
 
   /**
-   * Makes the actor `left` ask the registry at the given address. The report of the actor `left` holds the error of its
-   * question, if the registry refused the question.
+   * Tells the actor `left` of the attacked tree to ask the registry at the address `address` a question. The report of
+   * the actor `left` holds the error of its question, if the registry refused the question.
    */
   asker(address: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
     return this.asked(`at ${address}`)

@@ -22,8 +22,8 @@ const most = 600
 const lanes = 16 * Ways.size
 
 /**
- * Returns how many turns of the loop in `turns` fit into a microsecond, once V8 has compiled the loop. The quickest of
- * several calibrations counts, because other programs disturbed it least.
+ * Returns how many turns of the benchmark's loop (the function `turns`) run in a microsecond, once V8 has compiled the
+ * loop. The quickest of several calibrations counts, because other programs disturbed it least.
  */
 const calibrate = (): number => {
   const count = 100

@@ -33,7 +33,7 @@ type Open<R = never> = Effect.Effect<Echo, unknown, Scope.Scope | R>
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Makes the calls of a benchmark one after the other, or in several lanes that share one counter of calls. */
+/** Makes `count` calls of a benchmark, of which `width` calls run at the same time. */
 const ofPromises = (call: Call): Echo => (payload, count, width) =>
   Effect.promise(async () => {
     let left = count

@@ -95,7 +95,10 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /** The floor that the host sets for a measure of the benchmark, in the gate's unit, or as a text without a number. */
+  /**
+   * The floor of a measure: the best ratio or figure that the host itself allows, or a text that names the host's
+   * limit.
+   */
   readonly floor?: number | string
   /**
    * The ratio of a measure that `npm run bench -- --quick` expects; twice the expected ratio counts as a regression.

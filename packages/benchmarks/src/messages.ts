@@ -124,7 +124,6 @@ const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   }
 }
 
-/** Returns the functions that echo each payload, by the library that they measure. */
 const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts): Takes => {
   const takes: { [S in Side]?: Take } = {}
   const payload = name in large ? large[name as keyof typeof large] : undefined
@@ -149,7 +148,6 @@ const groupOf = (job: Job) =>
     return ofEffects((payload) => client.echo(payload))
   })
 
-/** Opens the connection of a raw stream, where a measure of the benchmark compares a raw stream. */
 const rawStreams = (job: Job) =>
   job.run.measures.some(({ name }) => name.startsWith("stream"))
     ? Effect.acquireRelease(Effect.sync(() => Raw.start(job.flags)), (client) => Effect.promise(() => client.close()))

@@ -16,10 +16,6 @@ export const mostLooks = 3
 export const limit = (measure: Measure): number | undefined =>
   measure.seen === undefined ? undefined : isRate(measure) ? measure.seen / 2 : measure.seen * 2
 
-/**
- * Returns the better of the two ratios of a benchmark's row: the ratio of the paired samples, or the ratio of the best
- * figures.
- */
 const telling = ({ measure, quiet, ratio }: Row): number =>
   isRate(measure) ? Math.max(ratio, quiet) : Math.min(ratio, quiet)
 

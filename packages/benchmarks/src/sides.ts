@@ -1,14 +1,14 @@
 /**
- * Takes samples of the sides of a benchmark's measure, directly one after the other, and begins every round with
- * another side.
+ * Measures Furrow and the programs that it is compared with one after the other, and begins every round with another
+ * program.
  */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
 /**
- * Takes one sample of a side of a measure. A sample of the benchmark is in microseconds, in milliseconds, or in
- * thousands of operations a second.
+ * An Effect that measures Furrow, or a program with which Furrow is compared, once. A sample of the benchmark is in
+ * microseconds, in milliseconds, or in thousands of operations a second.
  */
 export type Take = Effect.Effect<number, unknown>
 
@@ -30,8 +30,8 @@ export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effec
   timed((millis) => millis * 1000 / count)(work)
 
 /**
- * Runs all sides of a benchmark's measure in turns, each for a number of milliseconds, until V8 has compiled their
- * code. V8 needs longer to compile a side of a measure that runs more code, above all on one core.
+ * Runs Furrow and the programs that it is compared with in turn before a measurement, until V8 has compiled their code.
+ * V8 needs longer to compile a program that runs more code, above all on one core.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {
   const end = performance.now() + takes.length * millis

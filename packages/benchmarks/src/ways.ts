@@ -19,7 +19,7 @@ export const size = 2
 /** Runs one task of a benchmark, which is a loop with a given number of turns. */
 export type Run = (turns: number) => Effect.Effect<unknown, unknown>
 
-/** Runs `count` tasks in `lanes` concurrent lanes, which share one counter of the tasks that are left. */
+/** Runs `count` tasks of a benchmark, of which at most `lanes` run at the same time. */
 export const inLanes = (run: Run, turns: number, count: number, lanes: number): Effect.Effect<void, unknown> =>
   Effect.suspend(() => {
     let left = count
@@ -27,9 +27,7 @@ export const inLanes = (run: Run, turns: number, count: number, lanes: number): 
     return Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: "unbounded", discard: true })
   })
 
-/**
- * Runs `count` tasks over the portals of actors, several at once on each portal, where every lane uses only one portal.
- */
+/** Runs `count` tasks in actors, of which at most `each` run at the same time in each actor. */
 export const overPortals = (
   portals: ReadonlyArray<Actor.Portal<typeof compute>>,
   turns: number,

@@ -5,8 +5,8 @@
  * that have arrived from a dead worker are kept, so that no file is missed or counted twice. A file that kills its
  * actor even in a batch of its own becomes a row with the error that the file kills actors.
  *
- * The census's option `crashes` makes the count itself kill actors by SIGKILL, in the middle of a batch, at even
- * distances.
+ * With the option `crashes`, the census itself kills actors with SIGKILL, each time after the same number of counted
+ * files.
  */
 import { type Actor, ActorError, Pool } from "@furrow/actor"
 import type * as Duration from "effect/Duration"

@@ -2,7 +2,7 @@
  * Finds imports between files from the rows of a census alone, as pure functions.
  *
  * A relative import that names a counted file is an import inside of the folder. A relative import that names no
- * counted file is ignored. An import of a counted file that is not relative is an import of a package.
+ * counted file is ignored. An import that is not relative, such as `effect`, counts as an import of a package.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"

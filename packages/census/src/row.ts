@@ -5,8 +5,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The kinds of imports in a source file: An import of the kind `type` is erased, an import of the kind `dynamic` runs
- * later, and only `static` loads the other file first.
+ * The kinds of imports in a source file: `static` loads a module before the importing file runs, `dynamic` loads it at
+ * a call of `import()`, and `type` loads nothing.
  */
 export const ImportKind = Schema.Literals(["static", "type", "dynamic"])
 export type ImportKind = typeof ImportKind.Type

@@ -91,7 +91,8 @@ const leaders: Rows = {
       yield* proxy.hold
       yield* leads(given, "b", token)
       yield* proxy.pass
-      // The program `a`, which leads no more, renews its lease again while the program `b` holds the name.
+      // The old leader `a` reaches the server again and renews its lease, which must not take the name from the new
+      // leader `b`.
       const leases = yield* given.driver
       yield* Eventually.pause(ttl)
       const held = yield* leases.get(`elect/${given.key}`)
@@ -106,8 +107,8 @@ const leaders: Rows = {
       const { token } = yield* leads(given, "a")
       yield* given.up.freeze
       yield* stops(given, "a")
-      // The server stays frozen for two pauses, which are together longer than the lease, so the lease has expired when
-      // the server goes on.
+      // The engine's server stays frozen for longer than the lease lasts, so the lease has expired before the server
+      // answers again.
       yield* Eventually.pause(ttl)
       Assert.equal(given.events.length, 2)
       yield* given.up.thaw
@@ -266,8 +267,8 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // While the proxy holds all bytes for the length of a lease, the program that follows the names fails to read
-      // them.
+      // During the pause the proxy passes no bytes between a program and its engine, so the program cannot read the
+      // names.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]

@@ -46,7 +46,8 @@ export const make = Effect.suspend(() =>
       ["-D", Path.join(folder, "data"), "-h", "127.0.0.1", "-p", String(port), "-k", folder].concat(
         ["max_connections=200", "shared_buffers=16MB", "log_min_messages=warning"].flatMap((set) => ["-c", set])
       ),
-    // A PostgreSQL server that accepts connections answers the client's first message, and asks for no password.
+    // A PostgreSQL server that accepts connections answers the first message of a client with a message that begins
+    // with the letter `R`.
     ready: (port) => Server.greets(port, /^R/, startup())
   })
 )

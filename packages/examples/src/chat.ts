@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export class ThrownOut extends Schema.TaggedError<ThrownOut>()("ThrownOut", { why: Schema.String }) {}
 
-/** The guests in the chat room, and one hub of the actor that sends messages to all guests. */
+/** The guests in the chat room: for the name of each guest, the function that sends a line to this guest. */
 class Guests extends Context.Service<Guests, Map<string, (line: string) => Effect.Effect<void>>>()("examples/Guests") {}
 
 export const join = Actor.dialog("join", {

@@ -56,7 +56,10 @@ const bar = (done: number): string => {
   return `[${"#".repeat(filled)}${".".repeat(width - filled)}] ${done} of ${count}`
 }
 
-/** On a terminal the progress bar of the pool is redrawn in its line, and in a pipe each quarter gets a line. */
+/**
+ * Redraws the progress bar of the pool in one line of a terminal, or prints the bar four times if the output is no
+ * terminal.
+ */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)
   else if (done % (count / 4) === 0) console.log(bar(done))

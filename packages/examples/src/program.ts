@@ -46,8 +46,8 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that keeps the pid of each incarnation of the server. The supervisor builds the Layer again together with
-  // the server.
+  // A Layer that adds the pid of the running server program to the list `pids`. The supervisor builds the Layer again
+  // each time it starts the server program again.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

@@ -51,8 +51,8 @@ export const grow = Actor.fn("grow", {
   error: Withered
 })(({ doomed, level }): Effect.Effect<void, Withered, Actor.ActorRuntime> =>
   (level === levels ? leaf(doomed) : branch(level, doomed)).pipe(
-    // The contract of `grow` does not declare runtime errors about the actors below the called actor, so these errors
-    // become defects.
+    // The endpoint `grow` declares only the error `Withered`, so its handler turns errors of Furrow's runtime into
+    // defects.
     Effect.catchIf(Actor.isActorError, Effect.die)
   )
 )

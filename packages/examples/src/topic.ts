@@ -2,9 +2,9 @@
  * In this example actors publish messages to a topic and subscribe to it, across a restart of the topic.
  *
  * An exchange publishes prices to a topic, and both the exchange and the topic are actors. One reader of the topic
- * wants only messages about tea, and one reads all messages. A slow reader would rather miss messages than delay the
- * exchange. At the end of this example the topic is killed, its supervisor restarts it, and its readers learn of the
- * gap and go on.
+ * wants only messages about tea, and one reads all messages. The third reader of the topic is slow, and the topic drops
+ * messages for this reader instead of making the publisher wait. At the end of this example the topic is killed, its
+ * supervisor restarts it, and its readers learn of the gap and go on.
  *
  * Prints:
  *

@@ -86,7 +86,7 @@ const customer = Effect.scoped(Effect.gen(function*() {
   yield* Console.log(`  calls that were given up, and have cleaned up: ${yield* prices.run(cleanups())}`)
 }))
 
-// ---- the Layer platform, which places a program on one host or on its own host --------------------------------------
+// ---- the platform of each program: its transport and its Discovery --------------------------------------------------
 
 /** A host with its name, its address, and the files of its certificate. */
 interface Host extends Certificates.Files {

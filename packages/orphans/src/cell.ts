@@ -122,8 +122,8 @@ const starterOf = (scene: Scene): number | undefined =>
   marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
 
 /**
- * Checks that the starter has started the highest actor, and stops the starter if the test case requires a stopped
- * starter.
+ * Checks that the starter has started the actor directly below the root, and stops the starter if the test case
+ * requires a stopped starter.
  */
 const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
   const starter = starterOf(scene)
@@ -140,7 +140,8 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
 }
 
 /**
- * Brings the spare of the root into the state that the test case requires; a spare that has to be starting is stopped.
+ * Waits until the root has a spare, and stops the process of the spare if the test case requires a spare that is still
+ * starting.
  */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"

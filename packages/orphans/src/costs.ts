@@ -73,7 +73,7 @@ export const run = async (rounds: number): Promise<string> => {
       if (round >= 0) samples.get(modes[i]!)!.push(taken)
     }
   }
-  // The guards `warden` and `thread` have a warden, which consists of shells.
+  // The private memory of all shells is divided by two, because two of the compared trees have a warden.
   const shells = marked(mark).filter(({ command }) => /furrow-(warden|watch)/.test(command))
   const mib = shells.reduce((sum, { pid }) => sum + privateMiB(pid), 0) / 2
   const shell = shells.length === 0 ? "" : `\n\nthe warden and its watch: ${mib.toFixed(1)} MiB, once per tree`

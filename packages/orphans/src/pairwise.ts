@@ -12,8 +12,8 @@ const pairsOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 export const pairwise = <Row extends object>(
   rows: ReadonlyArray<Row>,
   /**
-   * Returns the values of a test case that are combined in pairs. Two values of a test case that must both occur with
-   * all other values are joined to one value.
+   * Returns the values of a test case; every pair of values that occurs in a given test case also occurs in a chosen
+   * test case.
    */
   values: (row: Row) => object = (row) => row
 ): ReadonlyArray<Row> => {

@@ -33,7 +33,7 @@ const found = (name: string): string | undefined =>
 export const isOpen = (folder: string): boolean =>
   (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
 
-/** A folder that every user may enter, apart from the folders of the tests. */
+/** A folder for temporary files that every user may enter; undefined if this host has none. */
 export const everybodys = ["/tmp", "/var/tmp", "/dev/shm"].find((folder) => Fs.existsSync(folder) && isOpen(folder))
 
 /** Tries with a copy of a small program whether a file system keeps capabilities and the kernel respects them. */
@@ -53,7 +53,7 @@ const heeded = (setcap: string, everybodys: string): string | undefined => {
   }
 }
 
-/** Returns the tools for a Node with file capabilities, or the reason why this host has none. */
+/** Returns the tools that make a copy of Node with file capabilities, or the reason why this host lacks the tools. */
 export const capableNode = (): Tools | { readonly problem: string } => known ??= lookForTools()
 
 let known: Tools | { readonly problem: string } | undefined
@@ -86,7 +86,7 @@ export const install = (
   return { file, folder }
 }
 
-/** The copy of Node with a capability that all test cases of a run share. */
+/** Returns the copy of Node with file capabilities, which is made once for all test cases of a run. */
 export const shared = (() => {
   let installed: { readonly file: string; readonly folder: string } | undefined
   return () => {

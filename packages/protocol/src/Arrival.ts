@@ -84,7 +84,7 @@ export interface Head {
   readonly size: number
   /** The size in bytes of the payload of this part. */
   readonly length: number
-  /** The position at which the bytes of the part begin, in the chunk that the function `head` has read. */
+  /** The index of the part's first payload byte in the chunk from which the head of the part was read. */
   readonly start: number
 }
 
@@ -142,11 +142,11 @@ export type Placed =
   | {
     readonly _tag: "Placed"
     readonly state: State
-    /** The memory into which the transport reads the bytes of the placed part. */
+    /** The memory into which the transport reads the payload of this part. */
     readonly room: Uint8Array
-    /** True when the placed part is the first part of its frame. */
+    /** True when this part is the first part of its frame. */
     readonly first: boolean
-    /** The whole frame if the placed part is the last part of the frame; `undefined` for an earlier part. */
+    /** The whole frame if this part is the last part of the frame; `undefined` for an earlier part. */
     readonly whole: Uint8Array | undefined
   }
   | { readonly _tag: "Refused"; readonly violation: Violation }
@@ -154,8 +154,8 @@ export type Placed =
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
 /**
- * Finds the memory for the bytes of a part. The bytes of a placed part count as arrived at once, because the
- * transport reads these bytes before all other bytes.
+ * Finds the memory for the bytes of a part. The bytes of a part count as arrived when their memory is found, because
+ * the transport reads these bytes before all other bytes.
  *
  * @example
  * ```ts
@@ -195,8 +195,8 @@ const parted: ReadonlySet<number> = new Set(
 )
 
 /**
- * Returns the code of the word that begins in the first part of a frame, or a violation if no word of `dialog` with a
- * payload begins there.
+ * Returns the code of the word in the first part of a large frame. The function `wordOf` returns a violation if the
+ * word cannot be sent in parts, or names another dialog than `dialog`.
  *
  * @example
  * ```ts

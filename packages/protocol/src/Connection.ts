@@ -9,8 +9,8 @@
  *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
  *
  * The rules that say which words a connection allows are data. The table `Message.words` says which side may say a word
- * and when; the function `verdicts` returns the judgement for every role, phase and word. A word of the peer is
- * delivered, is a violation of the protocol, or is dropped because the word is late.
+ * and when; the function `verdicts` returns for every role, phase and word whether the word is allowed. A word of the
+ * peer is delivered, is a violation of the protocol, or is dropped because the word is late.
  *
  * Most words of a connection belong to an open dialog, or open a new dialog. The functions `delivers` and `takesStart`
  * decide about words of dialogs by look-ups, without new memory; the function `hear` decides about all other words.
@@ -25,7 +25,7 @@ import { describe, type Violation } from "./Violation.ts"
 export type Role = "parent" | "child" | "peer" | "in-process"
 
 /**
- * All roles that the other end of a connection can have.
+ * All values of the type `Role`, the relation of a connection's other end to this end.
  *
  * @example
  * ```ts
@@ -75,7 +75,7 @@ export type Why<E> =
   | { readonly _tag: "Left" }
   /** The connection ended, and neither side gave a reason for the end. */
   | { readonly _tag: "Cut" }
-  /** The owner of the connection knows the reason of the end, and gives it as `error`. */
+  /** The owner of the connection knows why the connection ended, and the field `error` holds this reason. */
   | { readonly _tag: "Known"; readonly error: E }
   /** The peer broke a rule of the protocol. */
   | { readonly _tag: "Violated"; readonly violation: Violation }
@@ -123,7 +123,10 @@ export interface State<E> {
   /** Words that came before the connection had an owner; `undefined` once the connection has an owner. */
   readonly early: ReadonlyArray<Message> | undefined
   readonly dialogs: Dialogs
-  /** The number of the first dialog that this side opened after the loss of the connection. */
+  /**
+   * The number of the next dialog at the loss of the connection: this side has opened all dialogs from this number on
+   * too late.
+   */
   readonly lostFrom: number
   /** True when the machine of a connection asks its owner for the reason of an unexpected end (`Explain`). */
   readonly explains: boolean
@@ -199,8 +202,8 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 // ---- The words that a side may say in each phase ------------------------------------------------------------------
 
 /**
- * The judgement of a word, for the phase in which the connection was when the word was said. A word that is judged as
- * `late` is dropped; the judgements `WrongSide` and `HandshakeOrder` are violations.
+ * The result of the check whether a sender may say a word in the current phase of a connection. A word with the result
+ * `late` is dropped; the results `WrongSide` and `HandshakeOrder` are violations.
  */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
@@ -209,8 +212,6 @@ type Tag = Message["_tag"]
 const tags = Object.keys(words) as ReadonlyArray<Tag>
 
 const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
-  // The phase of the handshake does not say which side greets first, because a peer may be the dialler or the
-  // acceptor.
   dialler: ["child", "peer", "in-process"],
   acceptor: ["parent", "peer", "in-process"],
   parent: ["parent"],
@@ -236,7 +237,7 @@ const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } 
 }
 
 /**
- * Judges a word that an actor of the given role says while the connection is in the given phase.
+ * Checks whether the given kind of sender (`role`) may say a word in the given phase of a connection.
  *
  * @example
  * ```ts
@@ -259,9 +260,6 @@ export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, p
 type Verdicts = { readonly [W in Tag]: Verdict }
 type Row<A> = { readonly [P in PhaseName]: A }
 
-/**
- * Computes the judgements for a role at their first use, because a process has connections of only one or two roles.
- */
 const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Row<A> => {
   const rows: { [R in Role]: Row<A> | undefined } = {
     parent: undefined,
@@ -273,7 +271,8 @@ const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Ro
 }
 
 /**
- * Returns the judgements of all words in all phases, for the words that an actor of the given role says.
+ * Returns the result of the function `judge` for one kind of sender (`role`), for each phase of a connection and each
+ * word.
  *
  * @example
  * ```ts
@@ -397,10 +396,7 @@ export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
 export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
 
-/**
- * True in the phases in which a new dialog of this side is accepted. A dialog on a connection whose end is
- * unexplained fails later, with the reason.
- */
+/** True in the phases in which a new dialog of this side is accepted. */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
 /** True when this side opened the dialog after the loss of the connection. */

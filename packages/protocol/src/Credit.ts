@@ -6,11 +6,10 @@
  * The credit of a sender is never negative and never exceeds the window. Both sides compute the same price for a chunk
  * of items, so each side notices when the peer breaks the rules of credit. A chunk with more items or bytes than half
  * the window costs only half the window. A chunk of any size can be sent once the reader has consumed the chunks before
- * it. At most two chunks that are larger than half the window are unread at once, or three if the window has three
- * items. The receiver grants credit once the chunks that were read, and whose credit was not granted back, amount to
- * half the window. The rule for granting credit and the price of chunks together exclude a state in which both sides
- * wait for each other. A sender that must not exceed the window's number of items makes no chunk with more items than
- * the function `largestChunk` returns.
+ * it. The receiver grants credit once the chunks that were read, and whose credit was not granted back, amount to half
+ * the window. The rule for granting credit and the price of chunks together exclude a state in which both sides wait
+ * for each other. A sender that must not exceed the window's number of items makes no chunk with more items than the
+ * function `largestChunk` returns.
  *
  * @since 0.1.0
  */
@@ -58,8 +57,8 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items in a chunk whose price in items is its number of items. A sender whose chunks have no
- * more items than the function `largestChunk` returns never exceeds the window.
+ * The largest number of items in a chunk that costs one item of credit for each of its items; a larger chunk costs no
+ * more. A sender whose chunks have no more items than the function `largestChunk` returns never exceeds the window.
  *
  * @example
  * ```ts
@@ -188,8 +187,8 @@ export interface Receiver {
 export const receiver = (window: Window): Receiver => ({ window, items: 0, bytes: 0, owedItems: 0, owedBytes: 0 })
 
 /**
- * Records that a chunk with the given price has arrived. Returns `undefined` when the chunk costs more than was
- * granted: the sender broke the rule `CreditOverrun`.
+ * Records that a chunk of items has arrived, with its cost in items and bytes of credit. Returns `undefined` when the
+ * chunk costs more than was granted: the sender broke the rule `CreditOverrun`.
  *
  * @example
  * ```ts
@@ -211,8 +210,8 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
 }
 
 /**
- * Records that the reader has consumed a chunk with the given price. The second element of the result is the credit
- * that the receiver grants now, because it owes half of the window to the sender.
+ * Records that the reader has consumed a chunk, with the chunk's cost in items and bytes of credit. The second element
+ * of the pair that the function `consumed` returns is the credit to grant now; it is `undefined` below half the window.
  *
  * @example
  * ```ts

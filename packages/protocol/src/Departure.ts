@@ -60,7 +60,7 @@ interface Large {
   readonly behind: ReadonlyArray<Word>
 }
 
-/** The large words of one direction of a connection whose last byte has not left. */
+/** The large words of one direction of a connection that are not yet sent completely. */
 export interface State {
   /** Large words of which parts are leaving: each word sends one part in its turn. */
   readonly leaving: ReadonlyArray<Large>
@@ -161,7 +161,7 @@ const admit = (state: State, maxFrame: number): Step => {
 export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
   isStart && waiting.some((large) => large.isStart)
 
-/** Adds a large word of a dialog that has no waiting word, or adds a `Start` that must wait. */
+/** Adds a large word to the words of a connection that are to be sent in parts. */
 export const add = (state: State, dialog: number, { isStart, parts }: Word, maxFrame: number): Step => {
   const large: Large = { dialog, head: parts.head, tail: parts.tail ?? noBytes, isStart, at: 0, behind: [] }
   return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
@@ -180,7 +180,10 @@ export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: numb
   return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
 }
 
-/** The frames that leave in one turn of a large word, and the payload whose last part is among these frames. */
+/**
+ * The result of the function `next`: the frames that are sent now, and the payload whose last bytes are in these
+ * frames.
+ */
 export interface Next {
   readonly state: State
   /**
@@ -215,10 +218,7 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
   return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun], gone: first.tail }
 }
 
-/**
- * Returns the state of the large word at the index `at` of the words that waited for an earlier large word of their
- * dialog.
- */
+/** Returns the state of a large word that had to wait until an earlier large word of its dialog was sent. */
 const again = ({ behind, dialog }: Large, at: number): Large => {
   const { isStart, parts } = behind[at]!
   return { dialog, head: parts.head, tail: parts.tail!, isStart, at: 0, behind: behind.slice(at + 1) }

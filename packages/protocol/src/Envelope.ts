@@ -24,8 +24,8 @@ import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
-// The frozen list of shapes is a second protection against msgpackr's record extension: a record definition assigns
-// to the list, so msgpackr throws.
+// The record extension of msgpackr writes into the list `structures`. The list `structures` of msgpackr is frozen, so
+// msgpackr throws if a peer uses the record extension.
 Object.assign(unpackr, { structures: Object.freeze([]) })
 
 const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
@@ -100,7 +100,7 @@ interface Layout {
   readonly code: number
   readonly names: ReadonlyArray<string>
   readonly checks: ReadonlyArray<(v: unknown) => boolean>
-  /** True when the last field of this word is a payload, which follows the head of the frame unchanged. */
+  /** True when the last field of this word is a payload, whose bytes are sent as they are, behind the other fields. */
   readonly payload: boolean
 }
 
@@ -143,7 +143,7 @@ export const encode = (message: Message): Parts => {
   const payload = values[names[count]!] as Uint8Array
   const head = new Uint8Array(packed.length + binHead)
   head.set(packed)
-  // The msgpack array gets one element more than msgpackr wrote: the payload, whose msgpack head is appended here.
+  // The payload becomes one more element of the msgpack array that holds the other fields of the word.
   head[0] = packed[0]! + 1
   putBin(head, packed.length, payload.length)
   return { head, tail: payload }
@@ -182,9 +182,10 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
 export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
- * Makes a codec of plain data in the runtime's own words: texts, numbers, booleans, nulls, bytes, and lists and
- * records of these. The function `check` returns the fault of a value, and is called for each encoded or decoded
- * value. A codec of plain data needs no derivation, while the codec of a schema has to be derived.
+ * Makes a codec of plain data in the runtime's own words: texts, numbers, booleans, nulls, bytes, and lists and records
+ * of these. The parameter `check` is called with each value that is encoded or decoded, and returns a text about the
+ * value's fault, or `undefined`. A codec of plain data needs no derivation, while the codec of a schema has to be
+ * derived.
  *
  * @example
  * ```ts

@@ -24,8 +24,8 @@ import * as Payload from "./Payload.ts"
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
 /**
- * A failure as text. The field `path` of a boxed failure lists the actors that passed the failure on, with the
- * nearest actor last. The field `properties` of a boxed failure holds its own plain data, and `parts` holds the
+ * A failure as text. The field `path` of a boxed failure lists the actors that passed the failure on, in the order in
+ * which they passed it on. The field `properties` of a boxed failure holds its own plain data, and `parts` holds the
  * errors inside an AggregateError. A boxed failure leaves out an empty `properties` or `parts`.
  */
 export interface Boxed {
@@ -139,9 +139,11 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
   Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
-  /** An error of dialog 0: an actor that is ending could not finish its cleanup, and ends all the same. */
+  /** An ending actor reports that its cleanup has failed; the report belongs to no call. */
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
-  /** An error of dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
+  /**
+   * An actor reports that a fiber in its background has failed; the actor continues, and the report belongs to no call.
+   */
   Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
   /** A report of an actor that relays the dialog between caller and callee: the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
@@ -158,8 +160,8 @@ const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 /**
  * Encodes a failure as the payload of an `Error` word. The first byte of a failure says how the other bytes are
- * encoded. An endpoint's own error or a cancellation without `others` is encoded by hand, and any other failure by the
- * schema.
+ * encoded. An error that the endpoint declares is encoded by hand if it carries no further failure, and so is a
+ * cancellation. The schema encodes all other failures.
  *
  * @example
  * ```ts
@@ -213,9 +215,9 @@ export const isRefusal = Hot.isRefusal
 export const isPlainCancellation = Hot.isPlainCancellation
 
 /**
- * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures
- * of the actor's finalizers. The field `taken` is the number of the peer's last dialog that the actor has read: the
- * peer's later dialogs have not begun.
+ * The schema of a farewell: how an actor ended, as its `Bye` tells the peer. The field `cleanup` holds the failures of
+ * the actor's finalizers. The field `taken` of a farewell is the number of the peer's last dialog that the ending actor
+ * has read; later dialogs have not begun.
  */
 export const Farewell = Schema.Struct({
   how: Schema.Union([

@@ -28,8 +28,8 @@ export const defaultMaxFrame = 64 * 1024 * 1024
 
 const headerBytes = 4
 /**
- * The size from which on memory for the whole body of an incomplete frame is reserved. An incomplete frame below this
- * size is kept in the chunks in which its bytes came.
+ * The size in bytes of the smallest frame whose whole memory is reserved when its first bytes arrive. An incomplete
+ * frame of less than 64 KiB is kept in the chunks in which its bytes arrive.
  */
 const fillThresholdBytes = 64 * 1024
 
@@ -43,8 +43,8 @@ export type State =
   | { readonly _tag: "Failed"; readonly violation: Violation }
 
 /**
- * The purpose of a frame's body that is being filled with bytes. The field `frame` is the frame that the body
- * completes, if any; the field `first` is the dialog whose first part the body completes, if any.
+ * The state of the frame reader after all bytes of a large frame's body have arrived. The field `frame` is the frame
+ * that the body completes, if any; the field `first` is the dialog whose first part the body completes, if any.
  */
 interface Filled {
   readonly frame: Uint8Array | undefined
@@ -68,8 +68,8 @@ const between = (rest: Uint8Array, arriving: Arrival.State): State =>
 export const initial: State = { _tag: "Between", rest: nothing, arriving: Arrival.initial }
 
 /**
- * A large word whose first part has arrived: its dialog, its code, and how many frames of the same chunk precede this
- * part (`behind`).
+ * A large word whose first part has arrived. The field `behind` of a begun word is the number of whole frames before
+ * the word's first part in the same chunk.
  */
 export interface Begun {
   readonly behind: number
@@ -286,8 +286,8 @@ class Reading {
   }
 
   /**
-   * Returns where the whole frames at the beginning of the chunk end, which is before the first part of a large
-   * frame. The result leaves out parts of large frames, whose bytes are copied to their place in the large frame.
+   * Returns the position up to which the chunk consists of whole frames, none of which is a part of a large frame. The
+   * bytes of a part are copied into the large frame to which the part belongs.
    */
   private endOfWhole(bytes: Uint8Array): number {
     const { maxFrame, parts } = this.limits
@@ -347,7 +347,7 @@ class Reading {
     if (head === undefined) return "more"
     if ("_tag" in head) return { _tag: "Failed", violation: head }
     const isHere = bytes.length - start >= size
-    // A small part of a large frame is kept until all its bytes have arrived, as any small frame is.
+    // A small part of a large frame is read only when all bytes of the part have arrived.
     if (!isHere && size < fillThresholdBytes) return "more"
     const placed = Arrival.place(this.arriving, head, this.limits.maxFrame)
     if (placed._tag === "Refused") return { _tag: "Failed", violation: placed.violation }
@@ -368,7 +368,7 @@ class Reading {
 
 /**
  * The two pieces of a frame that is to be sent: first the bytes of the field `head`, then the bytes of the field
- * `tail`. An outbox sends a large tail without a copy.
+ * `tail`. The class `Outbox` sends a large `tail` of a frame without a copy.
  */
 export interface Parts {
   readonly head: Uint8Array
@@ -387,20 +387,21 @@ export const sizeOf = (parts: Parts): number => parts.head.length + (parts.tail 
 
 const arenaBytes = 64 * 1024
 /**
- * The size in bytes of the largest tail that is copied behind its head, because one write costs less than two writes.
+ * Bytes of the largest `tail` of a frame (`Parts`) that is copied behind the frame's `head`, because one write costs
+ * less than two.
  */
 const maxCopiedBytes = 16 * 1024
 
 /**
- * Memory (an arena) to which all outboxes of a process write their small frames, one behind the other. No byte of an
- * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new
- * arena, and stays in memory as long as a frame in it is in use.
+ * Memory (an arena) to which all connections of a process write their small frames, one behind the other. No byte of an
+ * arena is written twice, because the kernel may still have to read the byte. A full arena is replaced by a new arena,
+ * and stays in memory as long as a frame in it is in use.
  */
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
 /**
- * Collects frames until the transport takes them: small frames are copied into the arena, and a large tail is kept as
- * it is. An outbox is a mutable buffer of one PeerChannel's writer, and no machine.
+ * Collects frames until the transport takes them. Small frames are copied into shared memory, and the large payload of
+ * a frame is kept without a copy. An outbox is a mutable buffer of one PeerChannel's writer, and no machine.
  *
  * @example
  * ```ts
@@ -412,8 +413,9 @@ const arena = { bytes: new Uint8Array(0), to: 0 }
 export class Outbox {
   private chunks: Array<Uint8Array> = []
   /**
-   * The memory into which an outbox copies the bytes that it sends next, from `from` to `to`. The memory is shared by
-   * all outboxes of the process, or belongs to one large frame.
+   * The memory into which small frames are copied; the bytes from the index `from` to the index `to` are still to be
+   * sent. A copied frame of more than 64 KiB gets memory of its own; smaller frames of all connections of a process
+   * share memory.
    */
   private bytes = nothing
   private from = 0
@@ -468,8 +470,7 @@ export class Outbox {
   }
 
   /**
-   * Makes room behind the outbox's last frames, or begins a new piece of memory when another outbox has written
-   * behind these frames.
+   * Makes room for `size` more bytes behind the last frames of this outbox, or takes new memory if there is no room.
    */
   private reserve(size: number): void {
     if (this.bytes === arena.bytes && this.to === arena.to && this.to + size <= this.bytes.length) return

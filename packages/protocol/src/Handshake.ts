@@ -76,7 +76,8 @@ export interface Authenticator {
 export const nonceSize = 32
 
 /**
- * The settings of one side of a handshake: its greeting, its secret, and its judgement of the other side.
+ * The settings of one side of a handshake: its greeting, its secret, and the function that accepts or refuses the other
+ * side.
  *
  * @category models
  * @since 0.1.0
@@ -351,9 +352,8 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
     : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
 
 /**
- * Returns the transcript, over which a proof is the mac: a label, both nonces, the dialler's uuid and role, the
- * acceptor's uuid, and the binding. The length of each field of the transcript stands before the field, as 32 bits in
- * little-endian order.
+ * Returns the transcript of a handshake, which is the bytes from which the proof of one side is computed. The length of
+ * each field of the transcript stands before the field, as 32 bits in little-endian order.
  *
  * @example
  * ```ts

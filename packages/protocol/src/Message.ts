@@ -182,8 +182,7 @@ export type Start = {
   readonly payload: Uint8Array
 }
 /**
- * The first value of a dialog, with which the callee accepts the dialog, and the callee's room for items of the
- * caller.
+ * The word by which the callee accepts a dialog, with the dialog's first value and the window for the caller's items.
  *
  * @category words
  * @since 0.1.0
@@ -409,7 +408,8 @@ export type FieldType =
 export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "ready" | "always"
 
 /**
- * The rules of one word: its number, speaker, time, lane and fields.
+ * The rules of one word: its number, the side that may say it, the phases in which it is allowed, its lane and its
+ * fields.
  *
  * The module `Connection` judges each word by its speaker and by the phase in which the word was said. When a
  * connection is full, words of the `control` lane overtake words of the `data` lane, so that data never holds up a

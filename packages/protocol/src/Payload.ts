@@ -33,15 +33,14 @@ export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok
 /** A codec encodes the values of one schema as bytes, and decodes these bytes. */
 export interface Codec<A> {
   /**
-   * Makes a value of an input, with the defaults of the codec's schema. The function `make` throws when the input does
-   * not match the schema of the codec.
+   * Turns an input into a value of the codec's schema, and fills in the schema's defaults for missing fields. The
+   * function `make` throws when the input does not match the schema of the codec.
    */
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True when an input has the same bytes as the value that the function `make` returns for the input. False when the
-   * bytes of the input may differ from those of the value that `make` returns.
+   * True when the codec encodes an input to the same bytes as the value that its function `make` returns for the input.
    */
   readonly isMade: (input: unknown) => boolean
 }
@@ -80,9 +79,9 @@ const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
 }
 
 /**
- * Describes the part of a schema whose values cannot cross, and the place of this part, as text. The result
- * `undefined` means that no part of the schema is known whose values cannot cross. A suspended schema that is not
- * defined yet is not searched.
+ * Describes, as text, the part of a schema whose values cannot be sent to another process. Returns `undefined` when
+ * every value of the schema can be sent, as far as is known. A suspended schema that is not defined yet is not
+ * searched.
  *
  * @example
  * ```ts
@@ -110,8 +109,8 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
 }
 
 /**
- * Makes the codec of a refused schema: it tries to derive a codec anew for each value, because a suspended schema may
- * be defined by then.
+ * Makes the codec of a schema from which no codec could be derived. Each use of the codec tries the derivation again,
+ * because a suspended schema may be defined by then.
  */
 const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
@@ -137,8 +136,7 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // When `SchemaBinary` also refuses the replacement of the schema, the error of `SchemaBinary` names the given
-      // schema.
+      // A changed schema is tried below when `SchemaBinary` refuses the given schema.
     }
   }
   const other = carried(schema)
@@ -146,15 +144,15 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
 }
 
 /**
- * The bytes of an encoded value. The field `own` holds the value's small texts, and `isWhole` says whether its large
- * texts were written unchanged.
+ * The bytes of an encoded value. The field `own` of an encoded value holds the bytes without large texts and byte
+ * arrays; `isWhole` is true if UTF-8 can hold all large texts.
  */
 type Encoded = Large.Written
 
 /** True when no text in the encoded bytes has lost half of a surrogate pair. */
 const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
 
-/** A codec with the functions that `faithful` and `prepare` need beyond those of `Codec`. */
+/** A codec with two more functions, which only this module uses. */
 interface Derived<A> extends Codec<A> {
   readonly encodeFully: (value: unknown) => Result<Encoded>
   readonly prepare: () => void
@@ -229,8 +227,6 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // The payloads of the codec of large values are small, because the large texts and bytes of a value follow its
-  // payload.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
@@ -249,7 +245,9 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
   }
 }
 
-/** The size in bytes from which on the memory of a payload is given back. */
+/**
+ * The size in bytes of the smallest payload whose memory is freed at once, without waiting for a garbage collection.
+ */
 export const minReleasedBytes = Memory.minReleasedBytes
 
 /**
@@ -318,7 +316,8 @@ export interface ChunkCodec<A> extends Codec<ReadonlyArray<A>> {
 }
 
 /**
- * The codec of the chunks of a stream. A chunk holds any number of items, and refuses text that UTF-8 cannot hold.
+ * The codec of the chunks of a stream. A chunk holds any number of items, and the codec refuses a chunk with text that
+ * UTF-8 cannot hold.
  *
  * @example
  * ```ts
@@ -402,8 +401,8 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 
 /**
  * The size in bytes of the largest arena, the memory into which `SchemaBinary` writes, that is kept for the next
- * payload. Each payload is written behind the last payload in the arena, so a small payload would keep the memory of an
- * earlier large payload.
+ * payload. A larger arena is dropped, because a small payload that is written behind a large payload would keep the
+ * memory of both in use.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -412,8 +411,8 @@ const Small = Schema.Struct({ inside: Schema.Boolean })
 let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Small["Type"] } | undefined
 
 /**
- * Makes `SchemaBinary` give up its arena: a payload that is written inside another payload gets a new arena, which
- * replaces the arena of the outer payload.
+ * Makes `SchemaBinary` forget its arena, the memory for its payloads, by encoding a value that encodes another value
+ * itself.
  */
 const letGo = (): void => {
   if (small === undefined) {
@@ -427,8 +426,6 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // After two nested encodings `SchemaBinary` keeps no arena, because the outer encoding forgets the arena of the inner
-  // encoding.
   small.encoder.encode({ inside: true })
 }
 
@@ -450,8 +447,8 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // A parser is reserved while it reads, because an accessor or a check in the schema may itself read another
-      // payload of this schema.
+      // A parser that is reading is not shared: a check in the schema may itself read another payload, which then gets
+      // another parser.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {

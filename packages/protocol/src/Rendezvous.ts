@@ -35,7 +35,8 @@ import type { Hello } from "./Message.ts"
 export const maxStrangers = 64
 
 /**
- * The state of the link to one peer: a dial that has begun and not ended, or the open connection.
+ * The state of an actor's connection to one peer: it is dialled, exchanges greetings, was refused as a duplicate, or is
+ * open.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +52,8 @@ export type Link<C> =
   | { readonly _tag: "Open"; readonly connection: C }
 
 /**
- * All links of one actor to its peers, and the strangers that have dialled this actor.
+ * The connections of one actor to its peers, which are open or being made, and the strangers that have dialled the
+ * actor.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +65,10 @@ export interface State<C, S> {
    * `closed` that no connection is left.
    */
   readonly phase: "open" | "ending" | "closed"
-  /** The links to peers by the uuid of the peer; a peer without an entry has no connection and no dial. */
+  /**
+   * The connections to peers, by the uuid of the peer; a peer without an entry has no connection and is not being
+   * dialled.
+   */
   readonly links: ReadonlyMap<string, Link<C>>
   /** The strangers of this actor, the oldest first. */
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
@@ -91,7 +96,8 @@ export type Input<C, S, E> =
   | { readonly _tag: "StrangerCame"; readonly stranger: S }
   | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
   /**
-   * A stranger was told why it was refused; the field `reason` is undefined for a peer that dialled at the same time.
+   * The actor has told a stranger that it is refused. The field `reason` of a refused stranger is undefined if both
+   * actors had dialled each other at the same time.
    */
   | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
   | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
@@ -136,7 +142,7 @@ type Step<C, S, E> = readonly [State<C, S>, ReadonlyArray<Action<C, S, E>>]
 const silence: ReadonlyArray<never> = []
 
 /**
- * Returns the state of an actor without any connection; `self` is the uuid of the actor.
+ * Returns the state of the rendezvous in a new actor, which has no connections; `self` is the uuid of the actor.
  *
  * @example
  * ```ts

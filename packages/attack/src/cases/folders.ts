@@ -46,7 +46,10 @@ const within =
     }
   }
 
-/** Runs a case of an attack only where the attacker is root, because only root can give files to another user. */
+/**
+ * Runs a case of an attack only if the attacks run as the Unix user root. Only the Unix user root can give files to
+ * another user.
+ */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 

@@ -273,8 +273,8 @@ const badFrames = async (field: Field): Promise<Outcome> => {
   for (const [title, bytes] of pieces) {
     await inside(field, "anvil", async (client) => {
       client.raw(bytes)
-      // The attack announces a fixed length for each frame, because an actor would wait for the missing bytes of a
-      // longer frame.
+      // An actor waits for the rest of a frame, so 4096 random bytes complete the frame that the bytes before them may
+      // have begun.
       client.raw(random(4_096))
       const rule = (await client.hears("Violation", 1_000))?.rule ?? "nothing"
       rules.set(rule, (rules.get(rule) ?? 0) + 1)

@@ -86,8 +86,8 @@ const toAnother = async ({ victim }: Field): Promise<Outcome> => {
 }
 
 /**
- * Sends a dialling actor the question for a proof that an acceptor sends, and then returns the actor's own proof to the
- * actor.
+ * The attack plays a dialled actor: it asks the dialling actor for a proof (`Challenge`), and sends the received proof
+ * back as its own.
  */
 const mirror = async ({ victim }: Field): Promise<Outcome> => {
   const { name, pid, uuid } = victim.member("anvil")

@@ -83,8 +83,8 @@ const many = async (n: number, target: Target, act: (client: Client, i: number) 
 const patience = 5_000
 
 /**
- * Checks that a member is served beside a crowd of strangers. An actor has to disconnect a crowd within `patience`
- * milliseconds after the time `begin`.
+ * Checks that the actor `anvil` still accepts a connection from its own tree while a crowd of strangers is connected.
+ * The actor `anvil` has to disconnect all strangers within `patience` milliseconds after the time `begin`.
  */
 export const crowdGoes = async (
   { victim }: Field,
@@ -167,7 +167,6 @@ export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes
       }
       case 4: {
         const bent = whole.slice()
-        // An invalid frame begins with an array that states a length of 7, and random bytes follow.
         for (let flips = 0; flips < 8; flips++) {
           bent[5 + Math.floor(Math.random() * (bent.length - 5))] = Math.random() * 256
         }
@@ -284,7 +283,8 @@ const replay = async (field: Field): Promise<Outcome> => {
 }
 
 /**
- * Sends the words of an acceptor back to the acceptor: on the same connection, and on a connection to another actor.
+ * Sends an actor's own proofs and random bytes back to this actor as the proof of the attacker, which the actor must
+ * refuse.
  */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []

@@ -41,8 +41,8 @@ export const talk = Actor.dialog("talk", {
 const exposed = [echo, count] as const
 
 /**
- * Milliseconds of one slice of an actor's work, and of the pauses in a slice. Pauses in an actor's work keep the load
- * below the host's capacity.
+ * Milliseconds between two reports of an actor about its load (`slice`), and milliseconds of the pause after each call
+ * and each stream. The pauses keep the load of the attacked tree below the host's capacity.
  */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 
@@ -143,7 +143,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** A stream of reports about an actor's work and events, with one report for each slice of work. */
+/** A stream of an actor's reports about its work and events, with one report every 100 milliseconds. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()

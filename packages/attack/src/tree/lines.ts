@@ -21,12 +21,13 @@ export type Line =
   | { readonly _tag: "Newcomer"; readonly n: number; readonly error: string | null; readonly millis: number }
 
 /**
- * A report of one slice of steady work between two actors of the attacked tree: the time of each call, and all errors.
+ * A report about 100 milliseconds of work between two actors of the attacked tree: the time of each call, and all
+ * errors.
  */
 export interface Load {
   readonly at: number
   readonly millis: ReadonlyArray<number>
-  /** The number of stream items that have arrived in order during a slice of an actor's work. */
+  /** The number of stream items that the actor has received in the right order since its last report. */
   readonly items: number
   readonly errors: ReadonlyArray<string>
 }

@@ -21,7 +21,7 @@ NodeActor.runMain(
     const guest = yield* Actor.startScoped("guest", { expose: [visit] })
     const error = yield* guest.run(visit({ to: host.ref }))
     yield* Console.log(error ?? (yield* host.run(betray())))
-    // The count of calls of `door` includes the call by which the root asks for the count.
+    // The endpoint `door` counts its own calls, so the printed number leaves out the call that asks for the count.
     yield* Stream.runForEach(lines, () => Effect.flatMap(host.run(door()), (opened) => Console.log(opened - 1)))
   })),
   { layer: NodeActor.layer.pipe(Layer.provide(Loose)) }

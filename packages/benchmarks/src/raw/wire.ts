@@ -1,6 +1,6 @@
 /**
  * The protocol of the raw baseline, as a careful author would write it without Furrow: msgpack over a socket, with a
- * u32 length in front. All messages of the raw protocol in one turn of the event loop are sent in one write. The module
+ * u32 length in front. All messages that are made in one turn of the event loop are sent in one write. The module
  * `wire.ts` serves both the client and the server of the raw baseline.
  *
  *   [0, id, name, payload]           call             [1, id, value]     its answer
@@ -24,8 +24,8 @@ const arenaSize = 64 * 1024
 const large = 16 * 1024
 
 /**
- * Calls a function with every whole frame of the raw protocol. The reader of the raw protocol joins the chunks of a
- * large frame once, when the last chunk has arrived.
+ * Calls the function `frame` with each whole frame that a raw socket of the benchmark receives. The chunks of a large
+ * frame are joined once, when the last chunk has arrived.
  */
 const framer = (frame: (bytes: Buffer) => void) => {
   let pieces: Array<Buffer> = []

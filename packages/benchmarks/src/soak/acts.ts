@@ -1,6 +1,6 @@
 /**
- * The acts of the soak, each of which lets the root use actors in one way. Each act of the soak checks the answers and
- * cleans up after itself, so that it can be repeated.
+ * The acts of the soak test: in each act the root uses actors in one way, for example for calls or restarts. Each act
+ * of the soak test checks the answers that it gets, and cleans up, so that the act can be repeated.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -12,12 +12,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as A from "./actors.ts"
 
-/** The actors that an act of the soak uses, and the size of the act's items. */
+/**
+ * The actors that take part in one kind of work of the soak test, such as restarts, and the size of the work's items.
+ */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
-  /** The size of the items in an act of the soak, in bytes. */
+  /** The size in bytes of each item that the work sends. */
   readonly size: number
-  /** A number that is different in every run of an act of the soak. */
+  /** A number that is different each time an act (a piece of work of the soak test) runs. */
   readonly n: number
 }
 
@@ -26,7 +28,7 @@ export interface Act {
   readonly run: (field: Field) => Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 }
 
-/** The error of an act of the soak that got an unexpected answer. */
+/** The error of an act (a piece of work of the soak test) that got an unexpected answer. */
 export class Wrong extends Error {
   override readonly name = "Wrong"
 }
@@ -153,7 +155,10 @@ const dialogs: Act = {
       }))
 }
 
-/** Reads one feed with several subscribers, each of which takes at most its own limit of items. */
+/**
+ * Reads one stream with several subscribers; each subscriber stops after the number of items that `limits` names for
+ * it.
+ */
 const subscribed = (field: Field, limits: ReadonlyArray<number>) => {
   const count = Math.max(80, manyOf(field.size, 200))
   const size = Math.min(field.size, 256 * 1024)
@@ -268,8 +273,8 @@ const lostPeers: Act = {
       yield* Effect.sleep(50)
       yield* kill(victim)
       const heard = yield* Fiber.join(asking)
-      // On a busy host an act may kill an actor before its peer has connected again, so the peer's call may fail with
-      // `ActorUnreachable`.
+      // On a busy host the actor may be killed before its peer has connected to it again, so the peer's call may fail
+      // with `ActorUnreachable`.
       const isLoss = heard === "ActorLost" || heard === "ActorUnreachable"
       yield* check(isLoss, `its peer heard "${heard}" instead of ActorLost`)
     }))

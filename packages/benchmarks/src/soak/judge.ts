@@ -41,10 +41,7 @@ export const allowed: Readonly<Record<Resource, number>> = {
   names: 0
 }
 
-/**
- * The number of successive checkpoints at which a resource grows that the soak reports as a leak, even within the
- * allowed growth.
- */
+/** The number of checkpoints in a row at which a resource has to grow before the soak test reports a leak. */
 const creeping = 5
 
 export interface Judgement {
@@ -54,14 +51,14 @@ export interface Judgement {
   readonly problem: string | undefined
 }
 
-/** Returns the least of several samples for each resource of a soak's process. */
+/** Returns for each resource of a process the least value of several samples. */
 export const floor = (samples: ReadonlyArray<Sample>): Sample =>
   Object.fromEntries(resources.flatMap((resource) => {
     const values = samples.flatMap((sample) => sample[resource] ?? [])
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** True when all resources of a soak's process have returned to their values in the sample `first`. */
+/** True when no resource of a process has grown by more than its allowance since the sample `first` was taken. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -92,8 +89,6 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
     return [{ resource, first: values[0]!, last: values.at(-1)!, problem: problemOf(resource, values) }]
   })
 
-/**
- * Returns the MiB that an act of the soak may need beyond the idle process, which is room for some copies of each item.
- */
+/** Returns the MiB by which work of the soak test may raise the memory of a process above its memory when idle. */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

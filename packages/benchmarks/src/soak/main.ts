@@ -25,13 +25,15 @@ import * as Processes from "./processes.ts"
 import * as Report from "./report.ts"
 import { run } from "./run.ts"
 
-/** An error that makes the soak's process end with the given exit code, after all output has been printed. */
+/** An error that ends the process of the soak test with the given exit code, after all output has been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
 }
 
-/** Searches for leftovers of the soak's closed runtime, until no leftover is found or five seconds have passed. */
+/**
+ * Searches for processes, socket files and descriptors that the soak test has left behind, for at most five seconds.
+ */
 const left = async (
   folder: string,
   before: ReadonlyMap<string, string>

@@ -1,10 +1,11 @@
 /**
- * Runs a root, its actors and all acts of the soak, and measures the resources of each process at every checkpoint.
+ * Runs a root, its actors and all work of the soak test, and measures the resources of each process at every
+ * checkpoint.
  *
  *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
  *
- * An act of the soak that runs alone shows its own peak of memory, and acts that run together show their effect on each
- * other. No act runs during a checkpoint of the soak.
+ * An act is one kind of work of the soak test, such as calls or restarts. Each act of the soak test first runs alone,
+ * which shows the peak of memory that the act needs. No act of the soak test runs during a checkpoint.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -20,14 +21,17 @@ import * as Processes from "./processes.ts"
 export interface Plan {
   readonly minutes: number
   readonly acts: ReadonlyArray<Act>
-  /** The size of the largest item that the soak sends, in MiB. */
+  /** The size in MiB of the largest item that the soak test sends. */
   readonly largest: number
   readonly seed: number
-  /** The path of the folder for the temporary files of the soak's tree. */
+  /** The path of the folder for the temporary files of the soak test's actors. */
   readonly folder: string
 }
 
-/** The growth and the total of every process's memory at its peak, in MiB, while one act of the soak ran. */
+/**
+ * The peak of every process's memory during one act (a piece of work of the soak test), in MiB: its growth and its
+ * total.
+ */
 export interface Peak {
   readonly act: string
   readonly seconds: number
@@ -41,24 +45,21 @@ export interface Result {
   readonly peaks: ReadonlyArray<Peak>
   /** The least sample of each process at each checkpoint of a soak, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
-  /** The wrong answers and hangs of the soak's acts, each with the number of times it occurred. */
+  /** The wrong answers and the hangs in the work of the soak test, each with the number of times it occurred. */
   readonly problems: ReadonlyMap<string, number>
   readonly done: number
 }
 
 const mebibyte = 1024 * 1024
 
-/** The number of acts that the soak runs together. */
+/** The number of pieces of work, such as a call or a restart, that the soak test runs at the same time. */
 export const lanes = 3
 
 /** The largest number of checkpoints of a soak, and the least milliseconds between two checkpoints. */
 const mostSlices = 8
 const leastSlice = 10_000
 
-/**
- * Milliseconds that an act of the soak may take. An act takes a second or two on an idle host, and longer on a busy
- * host.
- */
+/** The longest time of an act (a piece of work of the soak test); on an idle host an act takes two seconds. */
 const actLimit = "60 seconds"
 
 /**
@@ -108,9 +109,9 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * Measures the least use of each resource by the soak's processes, until the use has returned to its first value or a
- * bound is over. After a failed checkpoint, the next checkpoint of the soak does not wait for the resources to return
- * to their first values.
+ * Takes samples of all processes until each resource is back at its first value or a bound is over, and returns the
+ * least samples. After a failed checkpoint, the next checkpoint of the soak test does not wait for the resources to
+ * return to their first values.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -148,7 +149,7 @@ const explain = (cause: Cause.Cause<unknown>): string => {
   return text.split("\n", 1)[0]!.slice(0, 200)
 }
 
-/** Runs an act of the soak, and abandons an act that does not end in time. */
+/** Runs one act (a piece of work of the soak test), and abandons the act if it does not end in time. */
 const play = (act: Act, field: Field, problems: Map<string, number>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkDetach(Effect.exit(Effect.scoped(act.run(field))))
@@ -158,7 +159,7 @@ const play = (act: Act, field: Field, problems: Map<string, number>) =>
       : Exit.isFailure(exit.value)
       ? explain(exit.value.cause)
       : undefined
-    // An act of the soak that hangs is reported, and then interrupted, so that its finalizers run.
+    // An act that hangs is reported first, and then interrupted, so that the act's finalizers run.
     if (exit._tag === "None") yield* Effect.timeoutOption(Fiber.interrupt(fiber), actLimit)
     if (problem === undefined) return
     const line = `${act.name}: ${problem.replaceAll(/@\d+|-\d+/g, "")}`
@@ -182,8 +183,8 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // The samples before an act collect the garbage of the soak's previous act, which must not count for the next
-        // act.
+        // Taking a sample forces a garbage collection, so the garbage of earlier work does not count for the work that
+        // follows.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
@@ -200,7 +201,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     yield* look
     yield* Console.log(`${acts.length} acts are warm`)
     for (const act of acts) {
-      // An act of the soak uses the same pair of actors each time, so that its peaks appear in only two processes.
+      // Each act of the soak test uses the first two actors, so that its peaks of memory appear in only two processes.
       n += workers.length - n % workers.length
       yield* measured(act.name, play(act, { workers, size: plan.largest * mebibyte, n: n++ }, problems))
       yield* Console.log(`alone: ${act.name}`)
@@ -213,7 +214,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // The sizes of items in an act of the soak are powers of ten, in turns: 1 byte, 10 bytes, and so on.
+          // The size of the items is a random number of bytes, and each order of magnitude is equally probable.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

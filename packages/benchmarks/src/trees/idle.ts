@@ -1,8 +1,7 @@
 /**
  * Measures the memory of idle connections to one actor: `npm run trees -- idle [count] [transport]`. The measurement of
- * idle connections prints the memory of one end of a connection for each transport, beside a bare socket of Node. Each
- * end of the measured idle connections is a process of its own. The measurement of idle connections works only on
- * Linux.
+ * idle connections prints the memory of one end of a connection for each transport, beside a bare socket of Node. The
+ * two ends of the measured connections are two processes. The measurement of idle connections works only on Linux.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -31,7 +30,7 @@ class End {
   constructor(settings: Settings, count: number) {
     const node = [process.execPath, "--expose-gc", "--conditions=furrow-source", module, JSON.stringify(settings)]
     const descriptors = count + warmUp + spareDescriptors
-    // The shell raises the limit of open descriptors for the process of one end only, as far as the hard limit allows.
+    // The shell raises the limit of open descriptors for the Node process that it then becomes, up to the hard limit.
     const raised = `ulimit -n ${descriptors} 2> /dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"`
     this.child = spawn("/bin/sh", ["-c", raised, "sh", ...node], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
   }

@@ -1,7 +1,7 @@
 /**
- * One end of many idle connections, which runs in a process of its own: `idleEnd.ts <json>`. An end of idle connections
- * is the dialled actor, a process that dials this actor, or one of two processes with bare sockets. An end of idle
- * connections answers each message of its parent process with one message.
+ * The program `idleEnd.ts <json>` is one of the two processes between which the benchmark opens many idle connections.
+ * The process is the dialled actor, a process that dials this actor, or one of two processes with bare sockets. The
+ * program `idleEnd.ts` answers each message of its parent process with one message.
  */
 import { Credentials, Registry, Timeouts } from "@furrow/actor"
 import { hello } from "@furrow/actor/internal/channel/Greeting"
@@ -26,7 +26,7 @@ export interface Settings {
   readonly transport: "unix" | "tcp" | "tls"
   readonly folder: string
   readonly files: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** The address at which the dialled end of idle connections listens; absent in the dialled end itself. */
+  /** The address of the process to which this process connects; absent in the process that listens. */
   readonly to?: Place
 }
 
@@ -35,33 +35,29 @@ export interface Place {
   readonly uuid: string
 }
 
-/** A message of the parent process: the number of connections that this end has to have. */
+/** A message of the parent process: the number of connections that this process has to have. */
 export type Wish = number
 
 /**
- * Bytes of memory of an end of idle connections: the bytes in use, and the resident bytes, with pages that V8 keeps
- * after a collection.
+ * Bytes of memory of one process in the benchmark of idle connections: the bytes in use, and the resident bytes (RSS).
  */
 export interface Memory {
   readonly used: number
   readonly resident: number
 }
 
-/**
- * The answer of an end of idle connections to its parent process: the address at which the end listens, or the end's
- * memory.
- */
+/** The answer of this process to its parent process: the address at which this process listens, or its memory. */
 export interface Told {
   readonly place?: Place
   readonly memory?: Memory
 }
 
-/** The number of dials that an end of idle connections runs at once. */
+/** The number of connections that this process dials at the same time. */
 const dialsAtOnce = 16
 
 const secret = new Uint8Array(32).fill(7)
 
-/** One end of idle connections, with the number of its connections that are open. */
+/** The connections of this process: the function `open` returns their number, and `dial` adds one connection. */
 interface End {
   readonly open: () => number
   readonly dial: () => Promise<void>
@@ -133,7 +129,7 @@ const layerOf = ({ files, folder, transport }: Settings) =>
     ? NodeTransport.layerTcp
     : NodeTransport.layerTls({ host: "127.0.0.1", ...files })
 
-/** Makes the driver of the transport for one end of idle connections, as an actor makes its driver. */
+/** Makes the driver of the transport in this process, as an actor makes its driver. */
 const driverOf = (settings: Settings) =>
   Effect.gen(function*() {
     const { parts: [part] } = Context.get(yield* Layer.build(layerOf(settings)), Transport)
@@ -142,7 +138,7 @@ const driverOf = (settings: Settings) =>
     return Context.get(yield* Layer.build(driver), TransportDriver)
   })
 
-/** Starts the root of a tree, which listens for the connections of the other ends of idle connections. */
+/** Starts the root of a tree, which listens for the connections of the dialling process. */
 const furrowServer = (settings: Settings) =>
   new Promise<readonly [End, Place]>((resolve) => {
     const layer = NodeActor.layer({
@@ -219,7 +215,7 @@ const heapOfC = (): number => {
   return 1024 * Number(/Rss:\s+(\d+)/.exec(heap)?.[1] ?? 0)
 }
 
-/** Returns the memory of an end's process after the garbage of its dials was collected. */
+/** Returns the memory of this process: the least of five values, each of which is taken after a garbage collection. */
 const memory = async (): Promise<Memory> => {
   let least: Memory = { used: Infinity, resident: Infinity }
   for (let n = 0; n < 5; n++) {
@@ -235,8 +231,8 @@ const memory = async (): Promise<Memory> => {
 }
 
 /**
- * Milliseconds between two forced garbage collections while an end makes its connections. V8 keeps pages that a
- * collection has freed, so the garbage of thousands of greetings would count as memory of idle connections.
+ * Milliseconds between two forced garbage collections while this process makes its connections. Forced garbage
+ * collections keep the heap small while connections are made, because V8 keeps the memory of a heap that has grown.
  */
 const collectMillis = 500
 

@@ -24,7 +24,7 @@ export const watchAll = Actor.fn("watchAll", { module: import.meta.url, success:
   ))
 )
 
-/** A Discovery that passes each directory of a tree which it opens to the function `opened`. */
+/** Makes a Discovery that calls the function `opened` each time a directory is opened for a tree. */
 const watched = (opened: (tree: Discovery.DiscoveryTree) => void) =>
   Layer.effect(
     Discovery.Discovery,

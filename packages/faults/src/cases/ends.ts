@@ -122,8 +122,8 @@ export const ends: ReadonlyArray<Case> = [
       Effect.gen(function*() {
         yield* program.says(/building/, patient)
         yield* program.signal("SIGSTOP")
-        // The test stops the process for longer than the bound of an actor's start. A bound that counted the time of a
-        // stopped process would fail the start.
+        // The test stops the root's process for longer than the start of the root's actor may last. A bound that
+        // counted the time of a stopped process would fail the start.
         yield* Eventually.pause("7 seconds")
         Fs.writeFileSync(Path.join(folder, "go"), "")
         yield* program.signal("SIGCONT")

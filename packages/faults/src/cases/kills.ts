@@ -66,8 +66,7 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The last argument of the command that starts the program is the path of Node. The shell of the command drops
-        // the path of Node and runs a copy of Node with file capabilities.
+        // The shell drops its first argument, the path of Node, and runs a copy of Node with file capabilities instead.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

@@ -1,4 +1,7 @@
-/** A stream whose contract has no codec: the stream's caller dies with this reason, and no actor ends. */
+/**
+ * A stream whose contract has a schema without a codec: the caller of the stream gets a defect that says so, and no
+ * actor ends.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

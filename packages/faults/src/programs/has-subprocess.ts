@@ -1,4 +1,7 @@
-/** An actor with a subprocess below a root that computes: the actor is killed first, and the root after it. */
+/**
+ * The root of this program computes without a pause, and its actor has a subprocess. The test of the program kills the
+ * program's actor first, and then the root.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** An actor that may be debugged: the program prints the answers of its debug port to any process of this host. */
+/**
+ * This program asks an actor's debugger port for information, as any process of the host may, and prints whether the
+ * answer contains an id.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

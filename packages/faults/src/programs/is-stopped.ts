@@ -1,4 +1,7 @@
-/** An actor becomes ready when the file `go` exists, and the start of the actor has a bound. */
+/**
+ * This program starts an actor that becomes ready when the file `go` exists, and prints whether the actor was ready in
+ * time.
+ */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,7 @@
-/** A middleware refuses every caller of an RpcGroup, which Effect's own server and an actor serve unchanged. */
+/**
+ * The middleware of an RpcGroup refuses every call, both when Effect's own server serves the RpcGroup and when an actor
+ * serves it.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

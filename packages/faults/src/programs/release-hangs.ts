@@ -1,6 +1,6 @@
 /**
- * An actor with a layer whose release never ends: at a signal the actor must end within its bound, and report the cut
- * release.
+ * A layer's release that never ends must not hold an actor: after a signal the actor ends in time, and reports the
+ * unfinished release.
  */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,7 @@
-/** A server that answers with a fixed text when its actor is lost, because the actor had written a secret to stderr. */
+/**
+ * An HTTP server calls an actor that writes a secret to stderr and dies: the server's answer must not contain the
+ * secret.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** An actor with another working directory than the root's gets relative paths of files from the root. */
+/**
+ * The root gives relative paths of files to an actor in another working directory, and the actor must still find the
+ * root's files.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

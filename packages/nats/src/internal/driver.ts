@@ -31,8 +31,8 @@ import * as Watch from "./watch.ts"
 const pageSize = 1_000
 
 /**
- * The number of hints about changed keys that wait for a slow watcher. One waiting hint is enough, because a watcher
- * reads all its keys again at a hint.
+ * The largest number of messages about changed keys that are kept for a slow watcher. One waiting message is enough,
+ * because a watcher reads all its keys again after each message about changed keys.
  */
 const waitingHints = 1
 
@@ -90,8 +90,8 @@ const renew = (bucket: Bucket, { id, ttlMillis }: Lease): Asked<boolean> =>
   }))
 
 /**
- * True when the lease that holds a key has ended, or has begun a new run since it took the key. An expired lease is
- * deleted from the bucket, so that no late renewal brings the lease back.
+ * True when the lease with which a key was written is no longer held. An expired lease is deleted from the bucket, so
+ * that no late renewal brings the lease back.
  */
 const isOver = (bucket: Bucket, { lease, run }: KeyValue, now: number): Asked<boolean> =>
   Effect.gen(function*() {

@@ -17,10 +17,7 @@ export const everything = ""
 /** The shortest and the longest time between two polls of the NATS server for expired leases, in milliseconds. */
 const pollMillis = { least: 100, most: 1_000 } as const
 
-/**
- * Milliseconds between two sweeps of the bucket on a server that reports expired leases; a sweep finds expired leases
- * without a report.
- */
+/** Milliseconds between two searches for expired leases whose end the NATS server has not reported. */
 const sweepMillis = 60_000
 
 /** The milliseconds for which the marker of a deletion stays in the bucket, so that all watchers see the marker. */
@@ -42,7 +39,8 @@ const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError>
 /** Ends expired leases in the bucket, deletes their keys, and removes old deletion markers. */
 export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError> =>
   Effect.gen(function*() {
-    // A sweep reads the bucket's keys before its leases, because each key was written after its lease.
+    // A sweep of the bucket reads the keys before the leases: each key is written after its lease, so no key's lease is
+    // missed.
     const keys = yield* bucket.all(Keys.keys)
     const leases = yield* bucket.all(Keys.leases)
     const now = yield* bucket.now

@@ -16,7 +16,7 @@ export interface Shape {
   readonly below: ReadonlyArray<Shape>
 }
 
-/** The owner of the tree in a round of chaos is one call, a portal in a Scope, or a nursery. */
+/** The way in which the tree of a round of chaos is owned: by one call, by a Scope, or by a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
 /** The way in which the owner ends a tree of chaos that has not ended by itself. */
@@ -72,7 +72,7 @@ export const plan = (seed: number, round: number): Plan => {
   const next = random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(round + 1, 0x85ebca6b))
   const below = (limit: number): number => Math.floor(next() * limit)
   const one = <A>(of: ReadonlyArray<A>): A => of[below(of.length)]!
-  // Some trees of chaos get no fault, and can answer if their owner waits.
+  // A fifth of the random trees get no fault, and all actors of these trees return a result.
   const calm = next() < 0.2
   const shape = (levels: number): Shape => {
     const count = levels === 0 ? 0 : one([0, 1, 1, 2, 3].slice(0, levels + 2))

@@ -124,7 +124,8 @@ export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  // Two rounds of chaos run first, because Node keeps some descriptors open after it has started its first process.
+  // Two rounds of chaos run before the open descriptors are counted, because Node keeps some descriptors open after its
+  // first start of a process.
   yield* rounds(seed, (round) => round < 2, mark, nothing())
   const before = descriptors()
   const end = performance.now() + minutes * 60_000

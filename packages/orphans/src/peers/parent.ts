@@ -1,6 +1,6 @@
 /**
- * The program `node parent.ts PEER JOB` starts one child with the named runtime, gives the child the job, and stays
- * running.
+ * The program `node parent.ts PEER JOB` starts one child process with the library PEER, gives the child the work JOB,
+ * and stays running.
  */
 import * as ChildProcess from "node:child_process"
 import cluster from "node:cluster"

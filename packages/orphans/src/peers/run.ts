@@ -17,7 +17,7 @@ import type { Job } from "./work.ts"
 
 interface Peer {
   readonly name: string
-  /** The package of the measured runtime; undefined for a builtin of Node. */
+  /** The npm package of the library that starts the child process; undefined for a function of Node itself. */
   readonly package: string | undefined
 }
 

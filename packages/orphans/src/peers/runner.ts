@@ -7,6 +7,5 @@ import { type Job, work } from "./work.ts"
 Effect.gen(function*() {
   const platform = yield* WorkerRunner.WorkerRunnerPlatform
   const runner = yield* platform.start<void, Job>()
-  // A job that waits can be interrupted, as in a program that uses Effect.
   yield* runner.run((_port, job) => Effect.sync(() => void work(job, false)).pipe(Effect.andThen(Effect.never)))
 }).pipe(Effect.provide(NodeWorkerRunner.layer), Effect.runFork)

@@ -1,4 +1,7 @@
-/** The work of every runtime's child: it prints its name, and then waits or computes for ever. */
+/**
+ * The work of a child process of a library other than Furrow. The child process writes its pid to a file, and then
+ * waits or computes for ever.
+ */
 import * as Fs from "node:fs"
 
 export interface Job {

@@ -1,8 +1,8 @@
 /**
  * The command `npm run pool` puts load on a pool of real processes, whose workers are killed at random.
  *
- * A run of the pool fails for a task that hangs, lacks a typed end or is wrongly repeated, for wrong statistics, and
- * for leftover processes.
+ * The command `npm run pool` fails if a task hangs, ends without a result or a typed error, or is wrongly repeated.
+ * Wrong statistics of the pool and leftover processes also make the command `npm run pool` fail.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

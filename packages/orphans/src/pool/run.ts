@@ -159,7 +159,7 @@ const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
     })
   })
 
-/** Milliseconds in which the pool finishes tasks whose callers have left, because their workers have to end first. */
+/** Milliseconds that the pool may take to end all tasks except the tasks that hang on purpose. */
 const restMillis = 10_000
 
 /** Returns the statistics of the pool when all tasks except the hanging tasks are over, or after the bound. */

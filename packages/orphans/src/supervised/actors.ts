@@ -120,7 +120,7 @@ const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArr
 
 const none = () => []
 
-/** All restarts wait for about the same time, so that many deaths fall into the window of an intensity. */
+/** Restarts wait about 100 milliseconds, so that many deaths happen within the time of a supervisor's intensity. */
 const backoff = Schedule.jittered(Schedule.spaced("100 millis"))
 const hold = "60 seconds"
 const generous = { intensity: { restarts: 100, within: "1 minute" }, backoff, hold } as const
@@ -128,8 +128,6 @@ const generous = { intensity: { restarts: 100, within: "1 minute" }, backoff, ho
 const strict = { intensity: { restarts: 2, within: "10 seconds" }, backoff, hold } as const
 
 export const policy = generous
-
-// ---- The Services of the root ---------------------------------------------------------------------------------------
 
 export class Store extends Actor.Service<Store>()("Store", { module, endpoints }) {}
 export const store = Store.serve(handlers(none, none))
@@ -139,8 +137,6 @@ export const counter = Counter.serve(Effect.flatMap(Store, (store) => handlers((
 
 export class Web extends Actor.Service<Web>()("Web", { module, endpoints, uses: [Counter] }) {}
 export const web = Web.serve(Effect.flatMap(Counter, (counter) => handlers(() => [counter], none)))
-
-// ---- The Services of a branch ---------------------------------------------------------------------------------------
 
 export class Stock extends Actor.Service<Stock>()("Stock", { module, endpoints }) {}
 export const stock = Stock.serve(handlers(none, none))
@@ -183,7 +179,7 @@ export const branch = Branch.serve(
   { layer: Supervisor.layer(strict, [Stock, Desk]) }
 )
 
-/** The number of actors in a branch: the branch itself, its Stock and its Desk, and the clerks. */
+/** The number of actors that belong to one `Branch`: the actors `Branch`, `Stock` and `Desk`, and the clerks. */
 export const actorsOfBranch = 3 + clerksOfDesk
-/** The number of actors that the root of a supervised tree has itself, which are Store, Counter and Web. */
+/** The number of Services that the root of a supervised tree starts itself: `Store`, `Counter` and `Web`. */
 export const actorsAtRoot = 3

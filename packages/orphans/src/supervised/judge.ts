@@ -115,7 +115,6 @@ export const read = (text: string): Accounts => {
   }
 }
 
-/** The facts of a finished round over a supervised tree. */
 export interface Round {
   readonly accounts: Accounts
   readonly isAlive: (pid: number) => boolean

@@ -24,7 +24,7 @@ const untilGiven = (sign: "stop" | "end") =>
     while (!isGiven(sign)) await pause(20)
   })
 
-/** Cancels actors anywhere in a supervised tree, at the times of the plan. */
+/** Cancels actors of the supervised tree, each at a time that the random numbers of the round have chosen. */
 const cancels = Effect.forEach(plan.cancels, ({ after, target }) =>
   Effect.gen(function*() {
     yield* Effect.sleep(after)
@@ -66,7 +66,7 @@ const answering = (targets: ReadonlyArray<Target>) =>
     (counts) => counts.reduce((sum, count) => sum + count, 0)
   )
 
-/** A layer in the root's process that uses Web, and restarts together with Web. */
+/** A layer that calls the Service `Web` all the time, and that the supervisor restarts together with `Web`. */
 const Front = Layer.effectDiscard(Effect.flatMap(Web, (web) => Effect.forkScoped(calling(() => [web]))))
 
 const App = Supervisor.layer({ ...policy, strategy: plan.strategy }, [

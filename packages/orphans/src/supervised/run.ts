@@ -43,8 +43,7 @@ class Scene {
   constructor(plan: Plan) {
     this.plan = plan
     Fs.writeFileSync(Book.accountsOf(this.folder), "")
-    // The root of a supervised tree dies with the process that runs the round, so that a killed judge leaves no root
-    // behind.
+    // The root gets SIGKILL when the process that runs this test dies (`--pdeathsig`), so that no root is left behind.
     const args = ["--pdeathsig", "KILL", "--", process.execPath, ...process.execArgv, root, JSON.stringify(plan)]
     this.child = ChildProcess.spawn("setpriv", args, {
       stdio: ["ignore", "ignore", "pipe"],
@@ -63,7 +62,7 @@ class Scene {
     return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
-  /** Waits until the root has made the file by which it signals to the judge. */
+  /** Waits until the root has made the file with the name of the given sign, for example `ready`. */
   async given(sign: Book.Sign): Promise<string | undefined> {
     const seen = () => Book.isGiven(sign, this.folder)
     const inTime = await until(() => seen() || this.hasEnded, patienceMillis, 50)
@@ -100,8 +99,8 @@ class Scene {
 }
 
 /**
- * Sends signals to a supervised tree at the times of the plan. A stopped process of a supervised tree is continued at a
- * later time, so that the next signal is not delayed.
+ * Sends the random signals of a round to processes of a supervised tree. A stopped process of a supervised tree is
+ * continued at a later time, so that the next signal is not delayed.
  */
 const strikes = async (scene: Scene): Promise<void> => {
   const under: Array<Promise<void>> = []

@@ -56,7 +56,7 @@ const block = (state: typeof Doing.Type, depth: number): void => {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** Runs a program of an actor, in the state `programs`, for as long as the actor's work lasts. */
+/** Runs external programs during an actor's work if the test case asks for the state `programs`. */
 export const withProgram = <A, E, R>(
   state: typeof Doing.Type,
   work: Effect.Effect<A, E, R>
@@ -106,7 +106,7 @@ export const live = released("live", Effect.void)
 export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
 export const liveHanging = released("liveHanging", Effect.never)
 
-/** Returns the endpoint by which an actor of a test case enters a state. */
+/** Returns the endpoint that brings an actor into the given state, such as `release hangs`. */
 export const liveIn = (state: typeof Doing.Type): Live =>
   state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 

@@ -61,8 +61,6 @@ const watching = Effect.scoped(Effect.gen(function*() {
   const own = who === "starter" ? { stdout: "inherit" as const } : {}
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  // In a test case with a dying starter, the actors that the starter has started are in the state of the test case. An
-  // inner actor that dies does not enter the state of its test case.
   const [live, given] = who === "starter"
     ? [liveIn(state), { depth: depth - 1, dies: null }]
     : [liveIn("idle"), { depth, dies: how }]
@@ -84,10 +82,7 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-/**
- * Starts an actor from the spare, or by the stopped starter, so that the actor's start has just begun when the root
- * dies.
- */
+/** Starts an actor just before the root dies, so that the start of this actor is still going on when the root dies. */
 const taking = Effect.scoped(Effect.gen(function*() {
   while (!isGo(folder)) yield* Effect.sleep("10 millis")
   report(folder, { _tag: "In", pid: process.pid })

@@ -39,23 +39,18 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
-/**
- * Changes the unions of a schema that has a conversion, so that a union passes a value with all fields of one member
- * unchanged.
- */
+/** Changes the unions in a schema, so that no union drops a field of a value when the value is encoded. */
 const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
   const type = SchemaAST.toType(ast)
-  // A union stays unchanged if a member has a conversion of its own, because a member with a conversion encodes its
-  // values in another form.
   const hasConversions = ast.types.some((member, i) => member !== type.types[i])
   return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
 })
 
 /**
- * Makes a union that passes a value of any member unchanged. Effect's `Schema.Union` alone would drop the fields of a
- * value that the first matching member of the union lacks.
+ * Makes a union that encodes a value of any member with all fields of the value. Effect's `Schema.Union` alone would
+ * drop the fields of a value that the first matching member of the union lacks.
  */
 const asItIs = (ast: SchemaAST.Union): Any => {
   const union = Schema.toType(schemaOf(ast))

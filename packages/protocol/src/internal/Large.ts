@@ -1,6 +1,6 @@
 /**
- * Writes large texts and bytes behind a payload: the payload holds the places of the large parts, and these parts
- * follow the payload unchanged.
+ * Writes large texts and bytes behind a payload: the payload refers to the large texts and bytes, which follow the
+ * payload unchanged.
  *
  * Effect's `SchemaBinary` alone writes a text letter by letter, moves bytes once for each level of nesting, and copies
  * the bytes again when it reads. A text behind the payload is encoded by the JavaScript engine, and bytes behind the
@@ -39,17 +39,14 @@ const look = (value: unknown, budget: { left: number }): boolean => {
   return false
 }
 
-// ---- places -------------------------------------------------------------------------------------------------------
+// ---- references to large texts and bytes ---------------------------------------------------------------------------
 
-/**
- * The first four bytes of a place, which stands in a payload for large bytes; the position and the size of the large
- * bytes follow.
- */
+/** The first four bytes of a reference to large bytes; the position and the size of the large bytes follow. */
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
 /**
- * The beginning of a place, which stands in a payload for a large text; the text's position and size follow as decimal
- * numbers.
+ * The beginning of the short text that refers to a large text behind the payload. The position and the size of the
+ * large text follow as decimal numbers.
  */
 const textMark = "\u0000\u0000large:"
 
@@ -63,8 +60,8 @@ interface Writing {
 interface Reading {
   readonly area: Uint8Array
   /**
-   * The number of bytes behind the payload that the decoder may still read. The limit on bytes behind a payload stops a
-   * peer whose places name the same bytes again and again.
+   * The number of bytes behind the payload that the decoder may still read. The decoder reads a limited number of large
+   * bytes, which stops a peer whose payload refers to the same large bytes again and again.
    */
   left: number
   /** True when the decoded value contains a view of the bytes behind the payload. */
@@ -78,7 +75,10 @@ interface Reading {
 let writing: Writing | undefined
 let reading: Reading | undefined
 
-/** `TextDecoder` and `TextEncoder` are globals of every platform, but no type library covers all platforms. */
+/**
+ * The types of the globals `TextDecoder` and `TextEncoder` are written out here, because the package uses the type
+ * library of no platform.
+ */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
@@ -106,7 +106,10 @@ const take = (at: number, size: number): Uint8Array => {
 const isPlace = (bytes: Uint8Array): boolean =>
   bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
 
-/** A small byte array that looks like a place for large bytes is also written behind the payload. */
+/**
+ * A small byte array that a reader would take for a reference to large bytes is also written behind the payload, like
+ * large bytes.
+ */
 const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
   const { at, size } = put(bytes)
@@ -164,15 +167,14 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
     return Object.assign(withLastConversion(ast, encoding, replace), { context: ast.context })
   }
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
-  // The keys of a record stay in the payload, because keys are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // The checks of a schema get the large value itself, and not the place that stands for this value.
+  // The checks of a schema get the large value itself, and not the reference to this value.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
 })
 
-/** Returns the schema of the same values whose large parts are written behind the payload. */
+/** Changes a schema so that the large texts and byte arrays of its values are written behind the payload. */
 export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>(replace(schema.ast))
 
 // ---- whole payloads -----------------------------------------------------------------------------------------------
@@ -191,8 +193,8 @@ export interface Written {
 const sizeBytes = 4
 
 /**
- * Returns the large parts that follow the first `own` bytes of a payload; `undefined` when no large parts or other
- * bytes follow.
+ * Returns the large parts at the end of a payload, behind its first `own` bytes. The function `behind` returns
+ * `undefined` if the payload has no large parts.
  */
 export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
   const start = own + sizeBytes
@@ -201,7 +203,7 @@ export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined
   return start + size === payload.length ? payload.subarray(start) : undefined
 }
 
-/** Writes a value by a schema with places for large parts, and appends the large parts to the payload. */
+/** Encodes a value, and appends its large texts and byte arrays to the payload. */
 export const write = (encode: () => Uint8Array): Written => {
   const outer = writing
   const mine: Writing = { parts: [], size: 0, isWhole: true }
@@ -233,8 +235,8 @@ export const write = (encode: () => Uint8Array): Written => {
 const maxReads = 8
 
 /**
- * Reads a value by a schema with places for large parts. If large bytes of the value are views of the parameter `area`,
- * the memory of `area` is not given back.
+ * Decodes a value whose large texts and byte arrays stand in the bytes `area`. If large bytes of the value are views of
+ * the parameter `area`, the memory of `area` is not given back.
  */
 export const read = <A>(area: Uint8Array, decode: () => A): A => {
   const outer = reading

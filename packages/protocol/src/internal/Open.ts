@@ -1,6 +1,4 @@
-/**
- * Finds the open places of a schema (`Unknown`, `Any` and `ObjectKeyword`), where values cross as JSON.
- */
+/** Finds the nodes of a schema (`Unknown`, `Any` and `ObjectKeyword`) whose values are sent as JSON. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
@@ -31,8 +29,8 @@ export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
 /**
- * True when a schema contains a node for which the function `isWanted` returns true. The function `besides` returns
- * further nodes to search, which Effect's function `recur` does not visit.
+ * True when a schema contains a node for which the function `isWanted` returns true. The parameter `besides` returns
+ * further nodes that are searched too, for example the schema to which a node is converted.
  */
 export const contains = (
   root: SchemaAST.AST,
@@ -62,13 +60,14 @@ const isMark = ({ _tag }: SchemaAST.AST): boolean =>
   _tag === "Null" || _tag === "Undefined" || _tag === "Void" || _tag === "Literal"
 
 /**
- * True for a union of an open place (a place for any JSON value) and other data. Effect's `SchemaBinary` chooses the
- * member of an open union by the kind of the value alone, though the value may match only the open place.
+ * True for a union that has a member for any JSON value, such as `Unknown`, and members for other data. Effect's
+ * `SchemaBinary` chooses the member of a union by the kind of the value alone, though the value may match only the
+ * member `Unknown`.
  */
 const isOpenUnion = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))
 
-/** True when a schema contains an open union, also in the schemas to which its conversions lead. */
+/** True when a schema, or a schema to which it converts, contains a union with a member such as `Unknown` or `Any`. */
 export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
 

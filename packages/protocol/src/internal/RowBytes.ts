@@ -1,14 +1,12 @@
 /**
- * Writes and reads the leaves (texts, numbers and booleans) of a list of rows in the byte format of `SchemaBinary`.
- * The bytes of a text field begin with twice their length; an odd number instead refers to an earlier text of the
- * same field. Values of rows that are no leaves are written and read by `SchemaBinary`.
+ * Writes and reads the leaves (texts, numbers and booleans) of a list of rows in the byte format of `SchemaBinary`. The
+ * bytes of a text field begin with twice their length; an odd number instead refers to an earlier text of the same
+ * field. Values of rows that are no text, number or boolean are written and read by `SchemaBinary`.
  */
 
 /** An integer with a magnitude up to this number is written as a varint of its magnitude and sign. */
 const maxVarintInteger = 2 ** 48 - 1
-/**
- * A number with at most eight decimals is written as a mantissa, whose magnitude is at most this number, and a scale.
- */
+/** The largest mantissa of a number with at most eight decimals, which is written as a mantissa and a scale. */
 const maxMantissa = 2 ** 41 - 1
 const maxScale = 8
 const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000]
@@ -18,7 +16,7 @@ const maxVarintBytes = 7
 /** The number of bytes that are kept free in front of a payload for its length. */
 const headRoomBytes = 5
 const arenaBytes = 64 * 1024
-/** The size in bytes above which an arena is not kept, so that no small payload holds a large arena in memory. */
+/** The size in bytes of the largest arena (the memory for written payloads) that is kept for the next payload. */
 const keptArenaBytes = 1024 * 1024
 /** The number of letters up to which a text is read without `TextDecoder`, which costs more for short texts. */
 const shortTextLetters = 32

@@ -1,6 +1,6 @@
 /**
- * A program whose file exports neither of its two Services, with handlers in Effect or in promises: the whole tree must
- * print `main` only once.
+ * A program in one file with two Services, which the file does not export: only the root, and no actor, must print
+ * `main`.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
