@@ -71,9 +71,9 @@ const read = (path: string, wanted: boolean): Uint8Array => {
 }
 
 /**
- * Reads the secret that several trees share. Each program that knows the secret in the file belongs to every tree with
- * this secret. Copy the file of the secret to other hosts only over a channel that you trust. A shared secret is the
- * text of its file without line breaks at the end, and has at least 32 bytes.
+ * Reads from a file the secret that several trees share. A process that knows the secret can dial the actors of every
+ * tree with this secret. Copy the file of the secret to other hosts only over a channel that you trust. A shared secret
+ * is the text of its file without line breaks at the end, and has at least 32 bytes.
  *
  * The Layer of credentials fails with `RuntimeLayerError` where the secret is too short, or its file is missing or
  * readable by other users. Errors of the Layer of credentials never contain the secret.

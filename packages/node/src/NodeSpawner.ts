@@ -127,8 +127,8 @@ const native = (
           const folder = folderOf(spec)
           const close = offer(observed, spec)
           if (residue.includes(folder)) return close
-          // A transport other than Unix sockets has no folder to remove, so the spawner removes the folder of the
-          // actors' doors.
+          // With the transport over Unix sockets, the doors are in the folder of the sockets, which is removed anyway.
+          // With any other transport, the spawner has the folder of the doors removed.
           guard.folder(folder)
           const remove = closeWithProcess(folder)
           return () => {

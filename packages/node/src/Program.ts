@@ -114,8 +114,8 @@ export interface Program {
    */
   readonly output: Stream.Stream<Line>
   /**
-   * Waits for the next line of the program's output that matches the pattern, and misses no line. The wait for a
-   * program's line never ends without a matching line.
+   * Waits for the next line of the program's output that matches the pattern, and misses no line. If no line matches,
+   * the wait goes on even after the program has ended, so give the wait a timeout.
    */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
   /** The last 20 lines of a program's stdout and stderr. */
@@ -281,8 +281,9 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // A program may be killed while its process waits for the permission to begin. The exit of the program reports that
-    // the program was killed before it began, so the failed write to the program is ignored.
+    // Under a guard, the shell of a program first waits for a line break on the descriptor `gate`. If the shell was
+    // killed before, the write of the line break fails; the failure is ignored, because the program's exit reports the
+    // death.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
@@ -383,11 +384,11 @@ const watch = (program: Program) =>
 
 /**
  * Declares a program as a Service, whose Layer (the property `layer`) starts and ends the program.
- * `Supervisor.of(Redis.layer, { name: "redis" })` makes the program a child of a supervisor, which starts it again when
- * it ends. An exit code of a program other than 0 counts as `Failed`, a signal as `Lost`, and code 0 as `Returned`. The
- * option `stopWithin` of a supervisor's child bounds the stop of a program whose command has no option
- * `forceKillAfter`. With a longer time in the option `forceKillAfter` than the supervisor's bound, two processes of the
- * program may run at once.
+ * `Supervisor.of(Echo.layer, { name: "echo" })` makes the program of the example a child of a supervisor, which starts
+ * the program again when it ends. An exit code of a program other than 0 counts as `Failed`, a signal as `Lost`, and
+ * code 0 as `Returned`. The option `stopWithin` of a supervisor's child bounds the stop of a program whose command has
+ * no option `forceKillAfter`. With a longer time in the option `forceKillAfter` than the supervisor's bound, two
+ * processes of the program may run at once.
  *
  * @example
  * ```ts

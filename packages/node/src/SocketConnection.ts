@@ -117,8 +117,8 @@ const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
 }
 
 /**
- * Makes a connection from a socket, and from the reader with which the socket was made. An error of the socket ends the
- * connection, and no function of the connection throws.
+ * Makes a connection from a socket. If the socket was constructed with the option `onread` of a reader, pass this
+ * reader too. An error of the socket ends the connection, and no function of the connection throws.
  *
  * A socket is read only after the call of the function `start` of the socket's connection. An accepted socket must be
  * paused until the call of the function `start`, because Node would read the socket otherwise.

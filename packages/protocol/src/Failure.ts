@@ -205,7 +205,8 @@ export const isRefusal = Hot.isRefusal
 
 /**
  * True when the payload of an `Error` word is a cancellation that carries no failure of a finalizer. The function
- * `isPlainCancellation` reads only the first byte of the payload, and may be false for an unusual cancellation.
+ * `isPlainCancellation` reads only the first byte of the payload, and is also false for a cancellation with a very long
+ * or non-ASCII reason.
  *
  * @example
  * ```ts

@@ -22,7 +22,7 @@ const answersAll: Check = ({ of }) => {
   return of("Called").filter(({ key }) => !answered.has(key)).map(({ key }) => `${key} was called and never answered`)
 }
 
-/** G10, G155: a handler runs once for each call, even if the runtime sends parts of the call again. */
+/** G10, G155: the handler of each call runs at most once. */
 const runsOnce: Check = ({ of }) => {
   const seen = new Set<number>()
   return of("Began").flatMap(({ actor, key }) => {
@@ -74,7 +74,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
     if (hurtAt(start.actor) < Infinity || hurtAt(called.get(key) ?? "") < Infinity || at - since >= bound) return []
-    // A handler that begins only after its caller has gone on is a fault.
+    // The check also reports a handler that began after its interrupted caller had already continued.
     if (indexOf(start) > indexOf(event)) return [`${key} began in ${start.actor} after its caller had gone`]
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
   })

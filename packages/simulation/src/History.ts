@@ -11,10 +11,11 @@ import * as Fs from "node:fs"
 /** The way in which a call or a handler ended, as texts that checks can compare. */
 export interface How {
   /**
-   * Texts about the end of a call, such as "ok", "interrupted", "Fail ActorLost" or "Die Error"; no text occurs twice.
+   * Texts about the end of a call, such as "ok", "interrupted", "Fail ActorLost" or "Die Error", without a repetition
+   * in the list.
    */
   readonly words: ReadonlyArray<string>
-  /** The field `began` of the first typed error in the Cause of a failed call. */
+  /** The field `began` of a failed call's error, which says whether the handler of the call had begun. */
   readonly began?: string | undefined
   readonly reason?: string | undefined
   readonly by?: string | undefined
@@ -48,8 +49,8 @@ export type Event =
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
   /**
-   * A step holds the connection of an actor for `millis` milliseconds, so that no bytes pass; the module `wires.ts`
-   * gives the connection its name.
+   * A step lets no bytes pass on a connection for `millis` milliseconds. The field `actor` names the connection, as the
+   * function `wireOf` of wires.ts says.
    */
   | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
@@ -80,7 +81,10 @@ export type Event =
   | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
   /** An actor plays a role from this event on, because its `main` has begun. */
   | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
-  /** A worker of a pool has begun or finished a task of a group. */
+  /**
+   * A worker of a pool has begun (`Works`) or finished (`Worked`) a task. Tasks with the same key have the same
+   * `group`.
+   */
   | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }
   | { readonly _tag: "Worked"; readonly key: number; readonly group: string; readonly worker: string }
   /** A watcher of the registry was told that an actor has come or gone. */
@@ -103,10 +107,16 @@ export type Event =
     readonly millis: number
     readonly within: number
   }
-  /** A step compared two values while the random program ran, and found a fault for the check that the event names. */
+  /**
+   * A step found a fault itself while the random program ran; the event contains a text about the fault and the name of
+   * a check.
+   */
   | { readonly _tag: "Wrong"; readonly check: Compared; readonly text: string }
 
-/** The checks whose faults are found by steps while the random program runs. */
+/**
+ * The names of the checks that steps carry out themselves while the random program runs. All other checks read the
+ * history after the run.
+ */
 export const compared = [
   "comesToRest",
   "readsInOrder",

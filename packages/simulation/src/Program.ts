@@ -6,8 +6,8 @@
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
 /**
- * The kinds of steps. The module `Steps.ts` says what each kind of step does, and docs/simulation.md says which faults
- * the kind can reach.
+ * The kinds of steps. The module `Steps.ts` contains the code of each kind, and docs/simulation.md lists the kinds of
+ * faults that each kind of step can find.
  */
 export const kinds = [
   "run",
@@ -95,8 +95,8 @@ export interface Program {
    */
   readonly schedule: number
   /**
-   * Ranges of random choices that the scheduler leaves out, because the failure occurs without these choices, as
-   * shrinking has found.
+   * Ranges of the run in which the scheduler makes no random choice, and continues the fiber that ran last. Shrinking
+   * has found that the failure occurs without these choices.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]>
   readonly actors: number

@@ -35,8 +35,8 @@ export interface Result {
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   /**
-   * Milliseconds that are added to every bound that a check compares. By default, the additional milliseconds are
-   * those that virtual time needs.
+   * Milliseconds that every check adds to a bound before it reports that something took too long. The default,
+   * `virtualSlackMillis`, is for runs in virtual time.
    */
   readonly slackMillis?: number | undefined
 }
@@ -129,8 +129,8 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
 })
 
 /**
- * Runs a random program in its owner. The owner of a random program is a nursery or a Scope; the death of an actor
- * interrupts only a nursery.
+ * Runs a random program in a nursery or in a Scope, as its field `owner` says. The death of an actor interrupts the
+ * program in a nursery, but not in a Scope.
  */
 const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
@@ -141,7 +141,9 @@ const owned = (program: Program, hooks: Hooks) =>
       ActorRuntime
     >
 
-/** Runs a random program in its owner, and then records each actor that still lives. */
+/**
+ * Runs a random program, and then records each actor that still lives after the program's nursery or Scope has ended.
+ */
 export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never, ActorRuntime> =>
   Effect.flatMap(
     Effect.exit(owned(program, hooks)),

@@ -2,9 +2,8 @@
  * Makes a failing random program smaller as long as the same check still fails: removes steps, then actors, and then
  * lowers numbers.
  *
- * A smaller random program runs under another schedule, so each smaller program is tried with several seeds. In the
- * end shrinking simplifies the schedule: the scheduler leaves out its random choices for halves of the run, then for
- * quarters and so on.
+ * A smaller random program runs under another schedule, so each smaller program is tried with several seeds. At the
+ * end, shrinking turns off the random choices of the scheduler in parts of the run, as long as the failure remains.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
@@ -37,7 +36,9 @@ const smaller = (program: Program): ReadonlyArray<Program> => {
   return found
 }
 
-/** The largest number of ranges into which the random choices of a run are divided. */
+/**
+ * The largest number of equal parts of a run for which shrinking tries to turn off the random choices of the scheduler.
+ */
 const leastPart = 64
 
 /** Joins ranges of random choices that touch each other. */

@@ -171,7 +171,10 @@ export const listen = Actor.dialog("listen", {
   )
 )
 
-/** An endpoint that answers each message with the next number, so that each side waits for the other. */
+/**
+ * An endpoint that answers each number with the number plus one. The caller sends its next number only after the
+ * answer.
+ */
 export const reply = Actor.dialog("reply", {
   module,
   payload: { key: Schema.Int },

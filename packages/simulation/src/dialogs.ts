@@ -1,4 +1,7 @@
-/** Steps with large messages, items that do not match the reader's schema, and slow readers of each kind. */
+/**
+ * Steps with large messages, with items that do not match the reader's schema, and with slow readers, some of which
+ * fail with StreamOverrun.
+ */
 import { Actor, PayloadReceiver } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,7 +14,10 @@ import { completed, counts, type Does, read, waits, windows } from "./stage.ts"
 
 const module = import.meta.url
 
-/** Returns a text of `size` letters that begins with its key and number. */
+/**
+ * Returns a text in which one digit is repeated `size` times. The digit depends on the key of the step and on the
+ * number of the message.
+ */
 const cloth = (key: number, i: number, size: number): string => String((key + i) % 10).repeat(size)
 
 /** An endpoint that sends and receives large messages at the same time, while its caller does the same. */
@@ -67,7 +73,10 @@ export const large: Does = ({ key, portal, step: { a, b, c } }) => {
   return c > 2 ? Effect.raceFirst(whole, pause(waits[b]!)) : whole
 }
 
-/** The window for a stream whose readers record no items; it is so large that no check limits the stream's writer. */
+/**
+ * A window larger than any stream. The check of windows counts the items that a reader has recorded, and the readers of
+ * these streams record none.
+ */
 const noWindow = 1_000_000
 
 const even = Schema.Int.check(Schema.isMultipleOf(2))
@@ -131,8 +140,8 @@ export const lag: Does = ({ key, portal, step: { a, b, c } }) => {
             pause(reader === "slow" && item < 20 ? millis : 0)
           )
       }
-      // A reader that is too slow fails with StreamOverrun. The step starts a reader that was too slow again after
-      // its failure, and the reader gets the items that the stream has kept.
+      // The reader `lagging` is so slow that it fails with StreamOverrun. The step then starts a new reader, which gets
+      // the items that the stream has kept.
       const lagging = rising("slow", 2)
       const again = (left: number): Effect.Effect<void, unknown> =>
         Effect.catchIf(

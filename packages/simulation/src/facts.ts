@@ -47,8 +47,8 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
   const indexOf = indices(events)
   const first = new Map<string, number>()
   for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
-  // An actor that is ended while its connection is held does not get the word `CancelActor`, and is killed in the
-  // end.
+  // The word `CancelActor` does not arrive while a step lets no bytes pass on a connection. The owner then kills the
+  // actor.
   for (const held of of("Held")) {
     if (isKilled(run, held.actor) && !first.has(held.actor)) first.set(held.actor, indexOf(held))
   }

@@ -17,7 +17,8 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
-    // The root does not count as an actor of the owner, because the root ends with its main program.
+    // The check leaves out handlers in the root, because the nursery or Scope of the random program does not own the
+    // root.
     if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]

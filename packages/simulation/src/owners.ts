@@ -1,6 +1,6 @@
 /**
- * Steps that own actors: for one call, in Scopes and in nurseries, with starts and releases of layers that fail or
- * hang.
+ * Steps that start actors: an actor for one call, in a Scope or in a nursery. Layers of these actors may fail or hang
+ * when they are built or released.
  */
 import { Actor } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"

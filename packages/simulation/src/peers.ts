@@ -27,7 +27,7 @@ export const far = Actor.fn("far", {
   ).pipe(Effect.scoped, Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
 )
 
-/** An endpoint that cancels another actor by a reference, without an order of the owner. */
+/** An endpoint that gets a reference to another actor and cancels the actor, although the handler does not own it. */
 export const retire = Actor.fn("retire", { module, payload: { whom: Actor.ref([job]), reason: Schema.String } })(
   ({ reason, whom }) =>
     Effect.scoped(Effect.flatMap(Actor.portal(whom), (portal) => portal.cancel(reason))).pipe(Actor.orDie)

@@ -45,7 +45,7 @@ export const rpc: Does = ({ key, step: { a, b } }) =>
     yield* completed(key, "caller", count)
   })).pipe(Effect.provide(Services.Adder.layer))
 
-// ---- Roles that pass from actor to actor ---------------------------------------------------------------------------
+// ---- steps with a supervised Service ------------------------------------------------------------------------------
 
 const intensity = { restarts: 100, within: "1 minute" } as const
 
@@ -55,8 +55,8 @@ const nameOf = (key: number): string => `till${key}`
 const isFailure = (words: ReadonlyArray<string>) => !words.includes("ok")
 
 /**
- * Uses the supervised role of a step in a random program. An interrupted step closes the Layer of its supervised
- * role, and then errors of the role's users are no faults.
+ * Returns functions by which a step makes calls to its supervised Service, and reports calls that fail. When the step
+ * is interrupted, its supervisor ends, so failed calls are then reported no more.
  */
 const usersOf = (key: number) => {
   let isOver = false
@@ -185,8 +185,8 @@ export const dynamic: Does = ({ key, step: { a, b, c }, world }) =>
   }))
 
 /**
- * Uses a supervisor below another supervisor. The lower supervisor gives up when its child dies more often than its
- * intensity allows, and then counts as a child that died.
+ * Runs a step with a supervisor that is itself the child of another supervisor. The lower supervisor gives up when its
+ * child dies more often than its intensity allows, and then counts as a child that died.
  */
 export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   const name = nameOf(key)
@@ -206,7 +206,10 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
   }).pipe(Effect.provide(outer))
 }
 
-/** Starts an actor with a `main` and a fiber in the background, and makes one of them end as the step says. */
+/**
+ * Starts an actor that has a main effect (the option `main`) and a fiber in the background, and makes one of the two
+ * end.
+ */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
     if (b > 3) {
@@ -223,8 +226,8 @@ export const main: Does = ({ key, step: { a, b } }) =>
     yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
     if (how === "background") {
       yield* pause(500)
-      // A fiber in the background fails alone if the actor has a `main`, so this step of the random program cancels
-      // the actor.
+      // The failure of a fiber in the background does not end an actor whose `main` still runs, so the step itself
+      // cancels the actor.
       return yield* portal.cancel(`main ${key}`)
     }
     const { _tag } = yield* portal.wait

@@ -10,7 +10,7 @@ import { wrong } from "./History.ts"
 import * as Peers from "./peers.ts"
 import { type Does, keyBelow } from "./stage.ts"
 
-/** The ways in which a logger throws that the random program adds to the root. */
+/** The ways in which the logger of the root throws errors: always, at every second line and so on. */
 const ways = ["always", "undefined", "every second", "at errors", "frozen", "at lines"] as const
 
 /** Milliseconds for which the program's logger throws. */
@@ -89,7 +89,7 @@ export const hooks: Does = ({ key, step: { a, b } }) => {
     for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
       yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
     }
-    // A pause gives both readers of the root's events the time to subscribe.
+    // The step waits until the readers `dying` and `hearing` have subscribed to the events.
     yield* Effect.sleep(settleMillis)
     const one = Effect.scoped(Effect.flatMap(
       Actor.startScoped(name, { expose: [job] }),

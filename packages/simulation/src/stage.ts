@@ -35,8 +35,8 @@ export interface Stage {
   readonly key: number
   readonly step: Step
   /**
-   * The actor of a step in a random program by its name and its portal, and another actor if the program has several
-   * actors.
+   * The name and the portal of the actor that the step uses. The fields `other` and `otherName` are a second actor, or
+   * the same actor if the program has only one.
    */
   readonly name: string
   readonly portal: Served

@@ -99,5 +99,8 @@ export const overtakes: Check = ({ heldUntil, of, program }) => {
 
 /** The kinds of steps whose calls wait only for their own handler. */
 const prompt: ReadonlySet<string> = new Set(["run", "stream", "bytes", "ask", "large", "lag", "overflow", "subscribe"])
-/** The milliseconds of the longest cleanup that ends by itself, and of the messages in both directions. */
+/**
+ * Milliseconds within which an interrupted caller continues: 300 for the longest cleanup that ends by itself, and 1500
+ * for the words in both directions.
+ */
 const promptMillis = 300 + 1_500

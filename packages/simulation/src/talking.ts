@@ -99,7 +99,10 @@ export const say: Does = ({ key, portal, step: { a, b } }) =>
       if (heard !== count) yield* wrong("comesToRest", `${key}: the callee heard ${heard} of ${count} items`)
     }))
 
-/** Opens a dialog in which each side waits for the other, so that no later item can hide a missed item. */
+/**
+ * Opens a dialog in which the caller sends a number and waits for its answer, before it sends the next number. A lost
+ * number therefore stops the dialog.
+ */
 export const ask: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(reply({ key }), ({ result, stream }) =>
     Effect.gen(function*() {

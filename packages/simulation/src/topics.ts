@@ -22,7 +22,10 @@ export class News extends Topic.Service<News>()("News", {
 }) {}
 export const news = News.serve()
 
-/** Milliseconds after which every subscriber of the topic is ready, and after which every message has arrived. */
+/**
+ * The milliseconds within which every subscriber of the topic is ready, and the milliseconds within which every message
+ * arrives.
+ */
 const standsMillis = 5_000
 const arrivesMillis = 20_000
 

@@ -6,7 +6,10 @@ import * as Effect from "effect/Effect"
 import { record } from "./History.ts"
 import { type Does, hurt, type Stage } from "./stage.ts"
 
-/** Milliseconds for which a connection is held; the longest hold exceeds the bound of a cancel. */
+/**
+ * Milliseconds for which a step lets no bytes pass on a connection. The longest of these times exceeds the bound within
+ * which a cancel is acknowledged.
+ */
 const holds = [5, 100, 400, 1_500, 9_000, 30] as const
 /** The number of bytes that still pass on a connection before it is cut, from a part of one word to many words. */
 const passing = [1, 100, 1_000, 10_000, 100_000, 17] as const

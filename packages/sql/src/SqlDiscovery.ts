@@ -68,8 +68,8 @@ export const migration = ({ schema }: Pick<SqlOptions, "schema"> = {}): string =
  * from the pool of the `PgClient`. A program that follows names or waits for names over PostgreSQL keeps a second
  * connection.
  *
- * The clock of the PostgreSQL server decides which leases have expired. The fencing tokens of names in PostgreSQL keep
- * growing even after the database is lost.
+ * The clock of the PostgreSQL server decides which leases have expired. The fencing tokens in a new database begin at a
+ * number made from the time, so they are larger than those of a lost database.
  *
  * @example
  * ```ts check

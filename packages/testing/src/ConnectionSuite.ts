@@ -2,8 +2,8 @@
  * Tests the duties of every `Connection`: order, backpressure, half close, a cut of the connection, and an end that
  * is reported once.
  *
- * To test a new transport, pass to `contract` a function that makes the connected pairs of the transport. Each test
- * case of this suite gets its own connected pair. The suite `TransportSuite` tests listening and dialling.
+ * To test a new transport, call `ConnectionSuite.contract` with an effect that makes the two ends of one connection.
+ * Each test case of this suite gets its own connected pair. The suite `TransportSuite` tests listening and dialling.
  *
  * @since 0.1.0
  */

@@ -12,8 +12,8 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * One duty of an implementation, as a test case. The effect `run` fails or dies when the implementation breaks the
- * duty. Each test case ends by itself within seconds.
+ * One test case of a suite for drivers, such as `TransportSuite`. The effect `run` fails or dies when the tested driver
+ * does not do what the title says. Each test case ends by itself within seconds.
  *
  * @category models
  * @since 0.1.0

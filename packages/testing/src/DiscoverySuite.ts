@@ -402,8 +402,7 @@ const watches: Record<string, Body> = {
       yield* read
       const kept = yield* come(opened, "kept")
       for (let i = 0; i < many / 2; i++) yield* directory.gone((yield* come(opened, "passing")).actor.uuid)
-      // Waits until the fibers between the registrar and the watcher, if there are any, have read all that they may
-      // read.
+      // Waits until the tested discovery has read as many changes ahead of the slow watcher as it ever reads.
       yield* settled
       yield* directory.gone(kept.actor.uuid)
       const last = yield* come(opened, "last")

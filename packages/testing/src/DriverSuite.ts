@@ -213,8 +213,8 @@ const cases: Record<string, Body> = {
 }
 
 /**
- * Returns the test cases for an engine, whose driver `make` makes. A test case fails when the engine breaks its duty,
- * and ends by itself within seconds.
+ * Returns the test cases for an engine; the effect `make` makes the driver of the engine. A test case ends by itself
+ * within seconds, and fails when the engine does not do what the title says.
  *
  * @example
  * ```ts check

@@ -35,8 +35,8 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * The faults that a faulty connection shows. The chances are numbers from 0 to 1; a connection without faults behaves
- * like the inner connection.
+ * The faults that a faulty connection causes; each chance is a number from 0 to 1. Without any fault, the faulty
+ * connection behaves like the connection that it wraps.
  *
  * @category models
  * @since 0.1.0
@@ -102,8 +102,8 @@ export const random = (seed: number): () => number => {
 }
 
 /**
- * The number of bytes that the queue of one direction takes before the writer of this direction has to wait. A queue
- * takes more bytes than the inner connection, so that the inner connection decides about backpressure.
+ * The number of waiting bytes in one direction of a faulty connection from which on a writer has to wait. The number is
+ * large, so that the wrapped connection usually stops the writer first.
  */
 const highWaterBytes = 1024 * 1024
 
@@ -137,12 +137,12 @@ class Lane {
     readonly faults: Faults
     readonly next: () => number
     /**
-     * Takes a chunk from the queue of this direction; returns `false` if the next chunk has to wait for a call of the
-     * function `resume`.
+     * Gets each chunk that leaves the queue of this `Lane`. Returns `false` to stop the queue until the method `resume`
+     * of the `Lane` is called.
      */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** The function that this direction calls each time its queue has become shorter. */
+    /** A callback that this `Lane` calls each time a chunk has left its queue. */
     readonly moved: () => void
     /**
      * The number of bytes of one direction after which the connection ends; `undefined` for a connection that is not

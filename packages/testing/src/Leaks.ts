@@ -20,7 +20,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * The processes, descriptors and temporary files that a process holds.
+ * The child processes, the open descriptors and the temporary files of this process at one moment.
  *
  * @category models
  * @since 0.1.0

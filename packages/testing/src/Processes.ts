@@ -33,7 +33,7 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // A process whose files in /proc cannot be read may have ended meanwhile.
+    // A process may end before its files in /proc are read; the process then counts as not found.
     return undefined
   }
 }
@@ -159,9 +159,9 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
   descendants(root).filter(({ command }) => command.includes(text))
 
 /**
- * Returns every process that was started with this environment variable. Descendants of a started process are found
- * even after their parents have died and init has adopted them. The search by an environment variable works only on
- * Linux; on other systems it finds no process.
+ * Returns every process whose environment contained the variable `name` with the value `value` when the process was
+ * started. Descendants of a started process are found even after their parents have died and init has adopted them. The
+ * search by an environment variable works only on Linux; on other systems it finds no process.
  *
  * @example
  * ```ts

@@ -34,8 +34,8 @@ import type { Next } from "./internal/simulation/Seed.ts"
 export type { Direction, Faults, Happening } from "./internal/simulation/Machine.ts"
 
 /**
- * The connection of an actor to which a fault is done; the connection is named by the actor at its other end. By
- * default the connection is the one to the actor's parent.
+ * The name of the actor at the other end of the connection that an action disturbs. By default, the action disturbs the
+ * actor's connection to its parent.
  *
  * @category models
  * @since 0.2.0

@@ -2,9 +2,9 @@
  * Tests the duties of every `SpawnerDriver`: a connection to the right actor, one exit with its code or signal,
  * signals that reach the actor, and no remains of a failed start.
  *
- * To test a new spawner, pass to `contract` a function that makes the driver of the spawner. Each test case of this
- * suite gets its own driver of the spawner. The test cases start actors of this package, which the driver starts like
- * any other actors.
+ * To test a new spawner, call `SpawnerSuite.contract` with an effect that makes the driver of the spawner. Each test
+ * case of this suite gets its own driver of the spawner. The test cases start actors of this package, which the driver
+ * starts like any other actors.
  *
  * @since 0.1.0
  */
@@ -128,8 +128,8 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
 })
 
 /**
- * Compares code and signal of an exit. The evidence that explains an exit is not compared, because a driver need not
- * give evidence.
+ * Checks that an exit has the expected code and signal. The evidence that explains an exit is not compared, because a
+ * driver need not give evidence.
  */
 const ends = ({ code, signal }: ProcessExit, expected: Pick<ProcessExit, "code" | "signal">): void =>
   equal({ code, signal }, expected)

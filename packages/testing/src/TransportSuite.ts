@@ -2,8 +2,9 @@
  * Tests the duties of every `TransportDriver`: one actor for each address, an answer to each dial, silence after a
  * listener is closed, and no living actor that is reported as gone.
  *
- * To test a new transport, pass to `contract` a function that makes its driver, and to `ConnectionSuite` the result
- * of `dialled` for this function. Each test case of this suite gets a transport of its own.
+ * To test a new transport, call `TransportSuite.contract(make)` and
+ * `ConnectionSuite.contract(TransportSuite.dialled(make))`, where the effect `make` makes the driver of the transport.
+ * Each test case of this suite gets a transport of its own.
  *
  * @since 0.1.0
  */
@@ -306,7 +307,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
 } satisfies Record<string, Body>)
 
 /**
- * Returns the test cases for `listen` and `dial` of a transport that `make` makes.
+ * Returns the test cases for listening and dialling with the transport whose driver the effect `make` makes.
  *
  * @example
  * ```ts

@@ -108,14 +108,14 @@ const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
     full ? ", its connection is full" : ""
   }`
 
-/** The longest time for which the picture of a tree waits for an answer of the registry. */
+/** The longest time that the text about a tree waits for the registry's list of actors. */
 const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
 /**
- * Returns every actor that the registry lists; none if the registry does not answer, because a missing answer must
- * not spoil the picture.
+ * Returns every actor that the registry lists. If the registry does not answer in time, returns an empty list, so that
+ * the rest of the tree is still shown.
  */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),

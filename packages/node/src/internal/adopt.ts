@@ -1,11 +1,11 @@
 /**
- * Gives a reader of `@furrow/node` to sockets that Node itself has made: the parent's end of a child's file descriptor
- * 3, and accepted connections.
+ * Makes Node read a socket that Node itself has made into a buffer of `@furrow/node`. Node makes the parent's socket to
+ * a child's file descriptor 3, and the sockets of accepted connections.
  *
- * Node takes the option `onread` only in the constructor of a socket. The handle of a socket that Node has made moves
- * to a new socket with the option `onread`. The handle of a socket moves in the turn of the event loop in which Node
- * made the socket, before any byte is read. A socket whose handle cannot move is read by Node itself, which copies the
- * bytes once more.
+ * Node takes the buffer, as the option `onread`, only in the constructor of a socket. So this module makes a new socket
+ * with the option `onread`, and moves the handle of Node's socket to the new socket. The handle moves in the turn of
+ * the event loop in which Node made its socket, before Node reads any byte. A socket whose handle does not support
+ * `onread` stays as it is, and Node copies its bytes once more.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Net from "node:net"
@@ -17,8 +17,8 @@ interface Handled {
 }
 
 /**
- * Returns a socket with a reader of `@furrow/node` in place of a socket that Node has just made, or undefined where the
- * handle cannot move.
+ * Returns a new socket with the handle of the socket `made` and the option `onread` of the parameter `reader`. Returns
+ * undefined where the handle of `made` does not support `onread`.
  */
 export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): Net.Socket | undefined => {
   const outer = made as unknown as Handled
@@ -28,8 +28,8 @@ export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): 
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // The end of the new socket also ends the socket whose handle has moved, because a child process or a server waits
-  // for this end.
+  // The close of the new socket destroys the socket `made`, because the `ChildProcess` or server to which `made`
+  // belongs waits for the close of `made`.
   socket.once("close", () => made.destroy())
   return socket
 }

@@ -104,7 +104,8 @@ export const environment = (
 ): Record<string, string | undefined> => {
   const inherit = rules?.inherit ?? "all"
   const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
-  // A child writes its output to a pipe, whose lines this process writes to its terminal.
+  // A child writes its output to a pipe, and so without colours. FORCE_COLOR makes the child write colours if this
+  // process passes the output on to a terminal.
   const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
     ? { FORCE_COLOR: "1" }
     : {}

@@ -11,8 +11,8 @@ import { childrenOf, commandOf, statFields, textOf } from "./proc.ts"
 import { type Record, recordPath } from "./recordFile.ts"
 
 /**
- * Returns the state of a process according to `/proc`. The state of an actor's process names a child process that is a
- * program, and no child process that is an actor.
+ * Returns whether a process computes, sleeps or is stopped, according to `/proc`. For a sleeping process, the result
+ * also contains the command of its first child process that is not an actor.
  */
 export const stateOf = (pid: number): Evidence["state"] => {
   switch (statFields(pid)?.[0]) {

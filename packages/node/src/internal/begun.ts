@@ -7,39 +7,39 @@ import type * as Net from "node:net"
 import type { Readable } from "node:stream"
 import { type Answer, killLeftIn, send } from "./signals.ts"
 
-/** A callback that receives the exit of a begun process, as the kernel reports it to the parent process. */
+/** A callback that gets the exit code of an actor's process, or the signal that killed the process. */
 export type Exited = (code: number | null, signal: NodeJS.Signals | null) => void
 
-/** A begun process of an actor, with functions that signal the process and wait for the process's exit. */
+/** The process of an actor, with functions that signal the process and wait for its exit. */
 export interface Begun {
   readonly pid: number
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   /**
-   * The end of the socketpair that stays in this process; the other end is file descriptor 3 of the begun process. The
-   * socket of a begun process is made in the turn of the event loop in which the process is handed over.
+   * The socket of this process to the actor's process, which has the other end of the connection as its file descriptor
+   * 3. The socket is made in the turn of the event loop in which the caller gets the process.
    */
   readonly channel: Net.Socket
   /**
-   * Calls a function once, at the exit of the begun process. The function that `onExit` returns removes the callback
-   * for the exit.
+   * Calls a function once, at the exit of the process. The function that `onExit` returns removes the callback for the
+   * exit.
    */
   readonly onExit: (exited: Exited) => () => void
-  /** Calls a function once, when the begun process has exited and its output has been read. */
+  /** Calls a function once, when the process has exited and its output has been read. */
   readonly onClose: (closed: () => void) => void
   /**
-   * Sends a signal to the process group of the begun process. After its exit a begun process gets no signal, because
-   * its pid may belong to another process.
+   * Sends a signal to the process group of the process. A process that has exited gets no signal, because its pid may
+   * belong to another process.
    */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Answer
-  /** Kills the processes that are left in the process group of a begun process that has ended. */
+  /** Kills the processes that are left in the process group after the exit of the process. */
   readonly killLeft: () => Answer
   /**
-   * Makes the begun process keep the current process running with the argument `ref`, and no longer with the argument
-   * `unref`.
+   * With the argument `ref`, this process stays alive as long as the actor's process runs. With the argument `unref`,
+   * this process may end before the actor's process.
    */
   readonly hold: (how: "ref" | "unref") => void
-  /** The reason why a begun process ended, or undefined where the process's exit says the reason. */
+  /** The reason why the process ended, or undefined where its exit code or signal says the reason. */
   readonly reason: () => string | undefined
 }
 

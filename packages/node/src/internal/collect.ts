@@ -3,8 +3,8 @@
  *
  * The start of an actor leaves garbage, and compiled code that is not run again. V8 keeps the garbage and the code of
  * an actor's start for as long as the actor allocates nothing. Only the most thorough garbage collection of V8, called
- * last resort, returns pages of memory to the system. A garbage collection takes a quarter of the time of an actor's
- * start, so an actor that works is not interrupted by a garbage collection.
+ * last resort, returns pages of memory to the system. The runtime starts this collection only in a quiet actor, because
+ * the collection takes a quarter of the time of an actor's start.
  */
 import type * as V8 from "node:v8"
 import type * as Vm from "node:vm"

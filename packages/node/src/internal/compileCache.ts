@@ -27,7 +27,8 @@ const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
 
-// In an actor without a bundle, the module preload.ts removes the runtime's flags of Node.
+// Removes from `process.execArgv` the flags of Node that the runtime itself gave to a bundled actor. In any other
+// actor, the module preload.ts removes these flags.
 if (isBundledActor) takeBackStartFlags()
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -3,8 +3,8 @@
  * and their waits.
  *
  * The module `fiberView.ts` is the only one that reads parts of Effect that are not public. A test checks the private
- * parts of Effect that `fiberView.ts` reads. The view shows a fiber without lines and with an unknown wait, where
- * Effect's private parts differ from the expected ones.
+ * parts of Effect that `fiberView.ts` reads. If the private parts are different in another version of Effect, the view
+ * still shows the fibers, but not their source lines and waits.
  */
 import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
 import type * as Fiber from "effect/Fiber"
@@ -57,8 +57,8 @@ const isTimer = (value: object): boolean =>
   value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
 
 /**
- * True for a semaphore on which a fiber waits: the semaphore's set of waiters contains another value that the fiber's
- * wait has captured.
+ * True for a semaphore on which a fiber waits. Among the values that the fiber's waiting closures hold (`all`) is then
+ * an entry of the semaphore's set `waiters`.
  */
 const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
   "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
@@ -89,8 +89,8 @@ const functionsOf = (operation: Operation): ReadonlyArray<object> =>
   Object.values(operation).filter((value): value is object & Function => typeof value === "function")
 
 /**
- * Returns the finalizers among captured values that would cancel a fiber's wait. Each finalizer of a wait has captured
- * the object for which the fiber waits.
+ * Returns the functions that Effect would call to cancel the wait of an interrupted fiber. The closure of each function
+ * holds the object for which the fiber waits.
  */
 const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
   values.flatMap((value) =>
@@ -133,7 +133,8 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
   if (top[identifier] === "OnExit" && direct.includes(fiber)) {
-    // A race has captured the fibers that run in the race, and also its own fiber, which is left out.
+    // The closure of a race's finalizer holds the set of the racing fibers, and also the fiber that waits for the race.
+    // The result contains only the racing fibers.
     const fibers = fibersIn(direct.filter((value) => value instanceof Set), fiber)
     return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
   }
@@ -141,7 +142,7 @@ const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waitin
   return found?.on === "Semaphore" ? { waits: found, fibers: [] } : nothing
 }
 
-// ---- lines of fibers ------------------------------------------------------------------------------------------------
+// ---- the source lines at which a fiber stands -----------------------------------------------------------------------
 
 /**
  * True for a source file of Effect or Furrow. Lines in files of Effect and Furrow are not shown, because the cause of a
@@ -160,7 +161,10 @@ const framesOf = (fiber: AnyFiber, look: Looking): ReadonlyArray<FrameInspection
 
 const isScope = (value: unknown): boolean => typeof value === "object" && value !== null && "~effect/Scope" in value
 
-/** The number of operations of one fiber in which the view searches for Scopes. */
+/**
+ * The largest number of finalizers of one fiber that the view searches for Scopes, beginning with the innermost
+ * finalizer.
+ */
 const maxScopes = 20
 
 /** Returns the Scopes that close when a fiber leaves their regions, the innermost Scope first. */

@@ -83,17 +83,18 @@ const setprivHere = (): string | undefined => {
 const secureEntry = 23n
 
 /**
- * True when the kernel removes the death signal of this process's actors at their start. The kernel removes the death
- * signal of an executable with file capabilities, or of one that runs as the user or group of its file. The actors run
- * the same executable as this process, so the function reads the entry of this process in /proc/self/auxv.
+ * True when the actors that this process starts lose their death signal, which the kernel would send to them when their
+ * parent dies. The kernel removes the death signal of an executable with file capabilities, or of one that runs as the
+ * user or group of its file. Actors run the same executable as this process, so the entry AT_SECURE in /proc/self/auxv
+ * says whether they lose the signal.
  */
 export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   let bytes: Buffer
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // The error EACCES means that the file auxv in /proc belongs to the superuser, because the kernel treats this
-    // executable as privileged.
+    // The error EACCES means that the kernel treats the executable of this process as privileged, and has given
+    // /proc/self/auxv to the superuser.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -147,9 +148,9 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
 }
 
 /**
- * The number of the file descriptor of an actor's pipe to the warden, on which the actor reports process groups. Under
- * the guard `thread` the descriptor of the watched pipe stands between the connection to the parent and the pipe to the
- * warden.
+ * The number of the file descriptor of an actor's pipe to the warden, on which the actor reports process groups.
+ * Descriptor 3 is the connection to the parent. Under the guard `thread`, the guard thread watches a pipe on descriptor
+ * 4, so the pipe to the warden gets 5.
  */
 const registryOf = { warden: 4, thread: 5 } as const
 

@@ -27,8 +27,8 @@ type Driver = DiscoveryDriver["Service"]
 const now = (): number => Number(process.hrtime.bigint() / 1_000_000n)
 
 /**
- * Milliseconds before a new holder of the names reads the stored state, because the previous holder may still be
- * answering.
+ * Milliseconds that a new engine of this host waits before it reads the stored names, because the previous engine may
+ * still answer a request.
  */
 const lastAnswerMillis = 50
 const attempts = 10
@@ -106,8 +106,8 @@ const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, Discov
       : Effect.fail(error))
   const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
     Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
-      // A bind fails where another process has bound the names' socket first, and this process then dials the other
-      // process.
+      // The bind of the socket fails if another process became the engine of this host first; the next attempt then
+      // dials this process.
       left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
   return again(attempts)
 }

@@ -13,7 +13,10 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 
-/** The number of files with registered names that are read in one turn of the event loop. */
+/**
+ * The number of files that the engine of this host reads in one turn of the event loop; each file contains one stored
+ * name.
+ */
 const filesAtOnce = 64
 
 export interface HostFiles {
@@ -39,8 +42,8 @@ const read = (file: string): string | undefined => {
 }
 
 /**
- * Opens the files of a host's names in a folder. The function `check` is called before each write, and throws where
- * this process no longer holds the names.
+ * Returns the functions with which the engine of this host reads and writes its names as files in a folder. The
+ * function `check` is called before each write, and throws where this process is no longer the engine.
  */
 export const open = (folder: string, check: () => void): HostFiles => {
   const head = Path.join(folder, "keys.json")
@@ -55,7 +58,8 @@ export const open = (folder: string, check: () => void): HostFiles => {
       Fs.mkdirSync(held, { recursive: true, mode: 0o700 })
       for (const [at, name] of Fs.readdirSync(held).entries()) {
         if (at % filesAtOnce === filesAtOnce - 1) yield* Effect.yieldNow
-        // A file of the host's names with a dot in its name was left by a write that was cut off.
+        // A dot in a file's name marks a temporary file, which remains only if a process died during a write, and is
+        // not read.
         const text = name.includes(".") ? undefined : read(Path.join(held, name))
         if (text !== undefined && text !== "") restoredKeys.push(text)
       }

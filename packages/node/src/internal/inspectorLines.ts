@@ -7,10 +7,7 @@ import type { Readable } from "node:stream"
 /** The stderr streams of this process's actors, by the pids of the actors. */
 const streams = new Map<number, Readable>()
 
-/**
- * Makes the stderr of an actor available to the function `watch`, until the function that `reachable` returns is
- * called.
- */
+/** Stores the stderr of the actor with this pid for a later call of `watch`, until the returned function is called. */
 export const reachable = (pid: number, stderr: Readable): () => void => {
   streams.set(pid, stderr)
   return () => void (streams.get(pid) === stderr && streams.delete(pid))
@@ -30,7 +27,10 @@ export interface Watch {
   readonly end: () => void
 }
 
-/** Watches the stderr of an actor, or returns undefined when this process does not read this stderr. */
+/**
+ * Begins to look for the address of the inspector in the stderr of an actor. Returns undefined when this process does
+ * not read the stderr of this actor.
+ */
 export const watch = (pid: number): Watch | undefined => {
   const stream = streams.get(pid)
   if (stream === undefined) return undefined

@@ -102,7 +102,10 @@ export const launchOf = (
   }
 }
 
-/** Returns the properties that a child inherits from this process, and that this process may change at any time. */
+/**
+ * Returns the user, the groups and the priority of this process, which its children inherit, and which its program can
+ * change.
+ */
 export const inherited = () => [
   process.getuid?.(),
   process.geteuid?.(),

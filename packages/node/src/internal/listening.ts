@@ -1,5 +1,6 @@
 /**
- * The addresses at which actors listen over a network: a host, a range of ports, and the host that other actors dial.
+ * Listens at a network address: at one host, and at a free port of a range. The address that other actors get may
+ * contain another host.
  */
 import { TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"

@@ -19,12 +19,11 @@
 export type SparesMode = "auto" | "eager" | "off"
 
 /**
- * The mode that says when a root has a starter, a small process that starts the root's actors:
+ * The mode (the option `starter`) that says when a root has a starter, a small process that starts the root's actors:
  *
- * - In the mode `auto` of the option `starter`, a root with more than 256 MiB of memory gets a starter at its next
- *   start of an actor.
- * - In the mode `eager` of the option `starter`, the root has a starter from the root's own start on.
- * - In the mode `off` of the option `starter`, the root never has a starter.
+ * - In the mode `auto`, a root that uses more than 256 MiB of memory gets a starter when it next starts an actor.
+ * - In the mode `eager`, the root has a starter from the root's own start on.
+ * - In the mode `off`, the root never has a starter.
  *
  * A process of Node stops while it starts another process, for a time that grows with the memory of the process. A
  * starter needs the memory of an empty process of Node, and ends with the root.

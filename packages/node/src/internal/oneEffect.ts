@@ -2,9 +2,9 @@
  * Makes all modules of an actor use the same copy of Effect.
  *
  * Two copies of Effect in one process fail in odd ways: for example, a service of one copy is not found by the other. A
- * module of the user that would load another copy of the same version of Effect gets the runtime's copy. The runtime
- * refuses a copy of Effect with another version than its own, with the name and path of this copy. An actor that runs
- * on the runtime bundle uses the bundle's copy of Effect.
+ * module of the user that would load another copy of the same version of Effect gets the runtime's copy. A module that
+ * imports another version of Effect fails with an error that contains the versions and paths of both copies. An actor
+ * that runs on the runtime bundle uses the bundle's copy of Effect.
  */
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
@@ -57,9 +57,8 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
     }
     // Resolves a specifier of an import as if the module `oneEffect.ts` had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
-    // For a call of the function `require`, Node ignores the parent that the hook gives, and resolves the specifier
-    // from the requiring file. The copy of Effect that the function `require` finds has the same files as the runtime's
-    // copy, because both have the same version.
+    // For `require`, Node ignores the given `parentURL` and finds the user's copy of Effect. The two copies have the
+    // same version and files, so the path within the user's copy is used in the runtime's copy.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
   }
 }

@@ -76,7 +76,7 @@ export class Origins {
   of(script: Script, line: number, column: number): Place {
     const { map, url } = script
     const compiled = { file: pathOf(url), line, column }
-    // The source files of an installed package are rarely installed together with the package.
+    // A place in an installed package is not mapped to the package's TypeScript source, which packages rarely contain.
     if (map === "" || url.includes("/node_modules/")) return compiled
     if (!this.maps.has(url)) this.maps.set(url, mapOf(script))
     const mapped = this.maps.get(url)

@@ -229,7 +229,7 @@ class Copy {
 }
 
 /**
- * Passes the output of a source on to the target until the source ends. The function that `copy` returns must be called
- * when the process that is the source of the output has exited.
+ * Passes the output of a process from the stream `source` on to the stream `target`. Call the returned function when
+ * the process has exited, so that the rest of its output is read even for a slow target.
  */
 export const copy = (source: Readable, target: Writable, tail?: Tail): () => void => new Copy(source, target, tail).exit

@@ -22,7 +22,8 @@ if (entries.includes(process.argv[1] ?? "")) {
   const flag = process.execArgv.indexOf(fileOf("./preload.js"))
   if (flag > 0) {
     process.execArgv.splice(flag - 1, 2)
-    // The file preload.ts turns on the compile cache, because the first preloaded module may load the runtime.
+    // Turns on the compile cache before the preloaded modules of the program, because these modules may already import
+    // the runtime.
     process.getBuiltinModule("node:module").enableCompileCache?.()
     const bundle = findFirst()
     if (bundle !== undefined) installOneEffect(bundle)

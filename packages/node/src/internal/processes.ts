@@ -230,7 +230,7 @@ const unusable = (request: SpawnRequest): string | undefined => {
     ? []
     : [{ endpoint: { name: request.actor.name }, module: request.module }]
   for (const { endpoint, module } of [...service, ...request.definitions]) {
-    // A program in JavaScript may leave out the module of a definition.
+    // The property `module` of an endpoint can be missing in a program in JavaScript, which no compiler has checked.
     if (String(module) === "undefined") {
       return `"${endpoint.name}" has \`module: undefined\`: ${moduleNeeded}; ${cjsRemedy}`
     }

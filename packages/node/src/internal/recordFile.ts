@@ -15,8 +15,8 @@ const magic = 0x57_52_55_46
 const version = 1
 
 /**
- * The number of open calls that have a place of their own in a record. Open calls of an actor that have no place in its
- * record are only counted.
+ * The largest number of open calls that the record of an actor describes one by one. Further open calls of the actor
+ * are only counted.
  */
 export const maxCalls = 48
 const maxSteps = 64
@@ -47,8 +47,8 @@ const word = {
 const real = { origin: 2, writtenAt: 3, heapUsed: 4, heapLimit: 5 }
 
 /**
- * The first names in an actor's record are the names of the actor itself. Names in a record are numbered from 1, and 0
- * stands for no name.
+ * The list of texts in an actor's record begins with these five texts about the actor itself. Texts in a record are
+ * numbered from 1, and 0 stands for no text.
  */
 const ownNames = ["name", "uuid", "parentName", "started", "above"] as const
 

@@ -233,8 +233,8 @@ const rehearsed = entry === undefined
   : new URL(`./internal/rehearsed.${entry.endsWith(".ts") ? "ts" : "js"}`, pathToFileURL(entry)).href
 
 /**
- * Flags of Node with which an actor can use the runtime bundle where the program preloads a module. Without a build
- * there is no runtime bundle, so the actor gets no flag for the bundle.
+ * Flags of Node that load preload.ts before the modules that a program preloads, so that the actor can use the runtime
+ * bundle. Without a build there is no runtime bundle, so the list of flags is empty.
  */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]

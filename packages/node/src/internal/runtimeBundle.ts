@@ -9,11 +9,12 @@
  * of Effect and Furrow outside of the bundle. Each module of the runtime is loaded only once, with or without the
  * runtime bundle.
  *
- * The runtime bundle replaces exactly the files from which it was built. An actor runs without the runtime bundle, on
- * the single modules, where another version of a package is installed. An actor also runs without the runtime bundle
- * where a file of a module has another length than at the build, as after a patch. An actor runs without the runtime
- * bundle where other modules were loaded first, for example by a preload that ran before preload.ts. With
- * `NODE_DEBUG=furrow` the process of an actor logs whether it uses the runtime bundle, or why not.
+ * An actor runs on the runtime bundle only if the installed files are those from which the bundle was built. An actor
+ * runs without the runtime bundle, on the single modules, where another version of a package is installed. An actor
+ * also runs without the runtime bundle where a file of a module has another length than at the build, as after a patch.
+ * An actor runs without the runtime bundle where other modules were loaded first, for example by a preload that ran
+ * before preload.ts. With `NODE_DEBUG=furrow` the process of an actor logs whether it uses the runtime bundle, or why
+ * not.
  */
 
 /**
@@ -59,7 +60,7 @@ const preloads = pattern("-r", "--import", "--require", ...loaders)
 const earlier = pattern("-r", "--require", ...loaders)
 const loader = pattern(...loaders)
 
-/** True where Node loads a module before an actor's entry file. */
+/** True if the flags of Node or the variable NODE_OPTIONS make an actor load a module before its entry file. */
 const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
   preloads.test([...flags, options].join(" "))
 

@@ -108,7 +108,8 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // The folder is checked again after the attempt to make it, because another process may have made it.
+      // Another process may make the missing folder first, so the next turn of the loop checks the folder like every
+      // folder that existed before.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -192,8 +193,8 @@ export const prepare = (tree: string): boolean => {
 }
 
 /**
- * The character with which the file names of an actor's door and of the door's key begin. A name of an actor that
- * stands unchanged in a socket's file name never begins with the character of doors.
+ * The character with which the file names of an actor's door and of the door's key begin. No file name of any other
+ * socket of an actor begins with `+`, so a door never has the file name of another socket.
  */
 const doorMark = "+"
 
@@ -207,8 +208,8 @@ export const longestPath = (platform: NodeJS.Platform): number => platform === "
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.:=+@-]*$/
 
 /**
- * Returns a short name for an actor's socket, which is made from the hash of the actor's name. The first character of a
- * short socket name differs from the first character of every unchanged name.
+ * Returns a short file name for an actor's socket: the character `~` and a hash of the actor's name. A socket that has
+ * the name of its actor as its file name never begins with `~`.
  */
 const shortName = (name: string): string =>
   `~${Builtins.crypto().createHash("sha256").update(name).digest("hex").slice(0, 12)}`

@@ -8,7 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import type { importModule, load } from "./load.ts"
 
-/** The name of a waiting spare in its process title, which is also the spare's uuid until it is an actor. */
+/**
+ * The name in the process title of a waiting spare. The spare also uses this text as its uuid, until it becomes an
+ * actor and gets a uuid.
+ */
 export const spareName = "spare"
 
 /**
@@ -26,7 +29,7 @@ interface Options {
   readonly native: NativeProcess
   readonly load: typeof load
   readonly loadModule: typeof importModule
-  /** The URL of the module that a spare serves in a rehearsal. */
+  /** The URL of the module rehearsed.ts, which a spare loads when it rehearses the start of an actor. */
   readonly module: string | undefined
 }
 

@@ -136,7 +136,10 @@ export class SpareProcesses {
     return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
-  /** Starts a spare of the kind of the given start, without a pause. */
+  /**
+   * Starts a spare with the properties of the parameter `launch` at once, and not after the pause that other spares
+   * wait for.
+   */
   prepare(launch: Launch): void {
     this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)

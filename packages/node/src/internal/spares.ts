@@ -1,5 +1,5 @@
 /**
- * The spare processes of one owner as a pure function from state and input to state and actions.
+ * The machine of the spares of one owner, which decides when a spare is started, becomes an actor, or is ended.
  *
  *   (none) --Due--> starting --Greeted--> waiting --Take--> an actor
  *     ^                |                     |

@@ -105,8 +105,8 @@ const askToShut = async (session: Session): Promise<void> => {
 
 /**
  * Makes an actor close its inspector, and checks that the inspector's port is closed, because an actor under load may
- * be late. The inspector itself ends the session with this process. A session that this process closes while the
- * inspector closes makes Node use freed memory, so that the actor dies of SIGSEGV.
+ * be late. The inspector in the actor closes the session, and this process must not. If this process closes the session
+ * while the inspector closes, Node uses freed memory and the actor dies of SIGSEGV.
  */
 export const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first

@@ -20,7 +20,7 @@ export interface Parent {
   readonly pid: number
   /** Continues a stopped starter, and has no effect on a running starter. */
   readonly wake: () => void
-  /** Adds or removes a begun process that keeps the root running. */
+  /** Adds one to the number of processes that keep the root running if `isHeld` is true; otherwise subtracts one. */
   readonly hold: (isHeld: boolean) => void
 }
 
@@ -34,7 +34,7 @@ export class StartedProcess implements Begun {
   private readonly exits = new Set<Exited>()
   private readonly closes = new Set<() => void>()
   private exited: Parameters<Exited> | undefined
-  /** The number of output streams of a begun process that have not been read to their end. */
+  /** The number of the process's output streams (stdout and stderr) that have not been read to their end. */
   private unread = 0
   private isHeld = false
   private why: string | undefined
@@ -46,13 +46,16 @@ export class StartedProcess implements Begun {
     this.hold("ref")
   }
 
-  /** Takes the root's end of one file descriptor of a begun process, which has just arrived from the starter. */
+  /**
+   * Takes over a socket that has just arrived from the starter, and that leads to the file descriptor `at` of the
+   * process.
+   */
   take(at: number, socket: Net.Socket): void {
     socket.on("error", () => {})
     if (at === 3) {
       this.channel = socket
-      // Continues the starter, because a stopped starter would not report the exit that the begun process is about to
-      // have.
+      // The closed socket means that the actor's process is ending. The starter has to report the exit of the process,
+      // so it gets SIGCONT in case it was stopped.
       socket.once("close", () => this.exited === undefined && this.parent.wake())
       return
     }

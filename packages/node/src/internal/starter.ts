@@ -26,7 +26,10 @@ export interface State {
 }
 
 export type Input =
-  /** A large root without a starter has begun an actor's process by itself. */
+  /**
+   * The root wants a starter: the root is large and has just started an actor itself, or the mode of the starter is
+   * `eager`.
+   */
   | "Wanted"
   | "Ready"
   /** The starter has begun the process of an actor. */

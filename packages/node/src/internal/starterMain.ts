@@ -2,8 +2,8 @@
  * The program of a starter: a small process of Node that starts the actors of a large root.
  *
  * A root whose program is bundled into one file has no separate file for its starter. The starter runs the source text
- * of a function in starterMain.ts, which uses only its parameters. The source text of the starter's program contains no
- * named function, because some bundlers add a helper for names that the starter lacks.
+ * of a function in starterMain.ts, which uses only its parameters. The source text contains no named function, because
+ * some bundlers make named functions call a helper, which the starter does not have.
  */
 import type * as ChildProcess from "node:child_process"
 import type * as Fs from "node:fs"
@@ -33,8 +33,8 @@ export type Word =
    */
   | { readonly id: number; readonly pid: number; readonly start: string }
   /**
-   * The root's end of one of the begun process's file descriptors, which is sent along with this message. The root's
-   * end of the begun process's file descriptor 3 is sent last.
+   * A message together with which the root gets the socket to one file descriptor (`at`) of the new process. The socket
+   * to file descriptor 3 is sent last.
    */
   | { readonly id: number; readonly at: number }
   | { readonly id: number; readonly failed: { readonly message: string; readonly code?: string | undefined } }
@@ -105,8 +105,8 @@ export function starterMain(
         | Net.Socket & { readonly _handle: { readonly readStop: () => void } }
         | null
       if (socket === null || socket === undefined) continue
-      // The root reads the bytes of a begun process's socket, so the starter must not read from the socket before it
-      // sends the socket.
+      // The starter reads no byte from the socket of the new process, because the socket goes to the root, which needs
+      // all bytes.
       socket._handle.readStop()
       self.send!({ id: request.id, at }, socket)
     }

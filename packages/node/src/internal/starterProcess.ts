@@ -38,8 +38,8 @@ export const bounds = {
    */
   wake: 500,
   /**
-   * Milliseconds that the root waits for an answer after SIGCONT, before it begins the processes itself that it has
-   * requested from the starter.
+   * Milliseconds that the root waits for the starter's answer after SIGCONT. After this time the root itself starts the
+   * processes that it has requested.
    */
   answer: 5_000,
   /** The time within which the kernel has to end the starter, when the runtime of the root ends. */
@@ -107,7 +107,10 @@ export class StarterProcess {
   private readonly guard: Guard
   private readonly living: Living
   private link: Link | undefined
-  /** The properties that the starter has inherited from the root, as one text. */
+  /**
+   * The user, the groups and the priority that the starter has inherited from the root, as JSON. If the root changes
+   * one of them, the root starts processes itself.
+   */
   private kind = ""
   private next = 1
   private readonly asked = new Map<number, Asked>()
@@ -134,8 +137,8 @@ export class StarterProcess {
     try {
       cwd = Path.resolve(launch.cwd ?? ".")
     } catch {
-      // The working directory of the root was removed. In a removed directory only a child of the root can start, and
-      // no child of the starter.
+      // If the root's working directory was removed, the function `Path.resolve` throws. The root then starts the
+      // process itself, because only its own child can run in the removed directory.
       return false
     }
     const request: Request = {
@@ -159,8 +162,8 @@ export class StarterProcess {
    */
   begunByRoot(): void {
     if (this.state.phase !== "Absent" || this.state.isClosed) return
-    // The root begins its starter in a later turn of the event loop, so that the process that was just begun need not
-    // wait.
+    // Starting a process stops the root for some milliseconds. The root starts its starter in a later turn, so that the
+    // actor that it has just started need not wait.
     if (process.memoryUsage.rss() >= largeMiB * bytesPerMiB) setImmediate(() => this.prepare())
   }
 

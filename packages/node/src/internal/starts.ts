@@ -11,7 +11,7 @@ import type { StarterProcess } from "./starterProcess.ts"
 
 export interface Hearer {
   /**
-   * A callback that is called in the turn in which this process's end of the new process's file descriptor 3 was made.
+   * Gets the started process in the same turn of the event loop in which the socket to its file descriptor 3 was made.
    */
   readonly begun: (entered: Entered) => void
   readonly failed: (error: Error) => void

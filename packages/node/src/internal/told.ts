@@ -15,8 +15,8 @@ const shown = (error: unknown): string => {
 }
 
 /**
- * Writes an error to the stderr of this process. A value that cannot be formatted throws no further error, and neither
- * does a stderr without a reader.
+ * Writes an error to the stderr of this process. The function `tell` throws nothing, even if the error cannot be
+ * formatted or stderr has no reader.
  */
 export const tell = (error: unknown, before = ""): void => {
   let text: string

@@ -18,8 +18,8 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
 /**
- * True when a process listens at the given Unix socket. A dial error that does not say whether a process listens counts
- * as a listening process.
+ * True when a process listens at the given Unix socket. The result is also true when the dial fails for a reason that
+ * does not say whether a process listens.
  */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {

@@ -5,9 +5,9 @@
  *   root, actors ── registry: + group parent start ... ──► warden
  *   root alone ──── life ──► watch ── e ─────────────────────┘
  *
- * In the picture of the warden, `registry` is a pipe, and not the registry of the tree. Every actor inherits the write
- * end of the warden's pipe, because each actor reports the processes that it starts. The pipe of the actors to the
- * warden ends only when its last writer is dead. An orphan that computes is a writer too. To notice the end of the
+ * The word `registry` in the diagram above names a pipe, and not the registry of the tree. Every actor inherits the
+ * write end of the warden's pipe, because each actor reports the processes that it starts. The pipe of the actors to
+ * the warden ends only when all actors are dead, and an orphan that computes may live on. To notice the end of the
  * root, the second shell of the warden, called watch, reads a pipe whose other end only the root holds. The end of the
  * watch's pipe says that the root has ended (docs/decisions/0012-two-pipes-to-the-warden.md).
  *

@@ -21,8 +21,8 @@ const keptArenaBytes = 1024 * 1024
 /** The number of letters up to which a text is read without `TextDecoder`, which costs more for short texts. */
 const shortTextLetters = 32
 /**
- * The number of earlier texts of a field above which these texts are looked up in a map. The earlier texts of a field
- * are searched no more after `differentTexts` texts without a repetition.
+ * The number of different texts of one field above which the writer finds an earlier text by a `Map`. After
+ * `differentTexts` texts without a repetition, the writer searches for earlier texts of this field no more.
  */
 const mappedTexts = 16
 const differentTexts = 64
@@ -152,8 +152,8 @@ export class RowWriter {
   }
 
   /**
-   * Leaves room of one byte for the length of the bytes that follow, and returns the position of this room. The
-   * position of the room counts from the beginning of the payload, because the bytes of the payload may move.
+   * Reserves one byte for the length of the bytes that follow, and returns the position of this byte. The position
+   * counts from the beginning of the payload, because the bytes of the payload may move.
    */
   open(): number {
     this.reserve(1)
@@ -161,8 +161,8 @@ export class RowWriter {
   }
 
   /**
-   * Writes the length of the bytes that follow the room at the position `place` into this room, multiplied by the
-   * parameter `times`.
+   * Writes a length into the byte that the method `open` reserved at the position `place`. The length is the number of
+   * bytes after the reserved byte, multiplied by `times`.
    */
   close(place: number, times: 1 | 2): void {
     const size = (this.at - this.start - place - 1) * times

@@ -42,8 +42,7 @@ type Read = (
   otherForm: unknown
 ) => ReadonlyArray<unknown>
 
-// ---- The form of a payload with rows, by its schema
-// ----------------------------------------------------------------
+// ---- the schema of a payload with rows ------------------------------------------------------------------------------
 
 const kinds: { readonly [tag: string]: Kind } = { String: "text", Number: "number", Boolean: "boolean" }
 const samples = {
@@ -171,7 +170,8 @@ const alone = <A>(use: () => A | undefined): A | undefined => {
   try {
     return use()
   } catch {
-    // The result `undefined` makes `SchemaBinary` write the list of rows, or name the fault of the list.
+    // The codec of rows returns `undefined`, and `SchemaBinary` then encodes the same list, or throws an error that
+    // names the fault.
     return undefined
   } finally {
     isBusy = false
@@ -228,8 +228,8 @@ const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /**
- * Generates the code of a list of rows. The generated code writes the fields of a row in the order in which
- * `SchemaBinary` writes them, which is found by sample rows.
+ * Generates the code of a list of rows. `SchemaBinary` first encodes a few sample rows, whose bytes show in which order
+ * the generated code has to write the fields of a row.
  */
 const generated = (ast: SchemaAST.AST): Generated | undefined => {
   const form = formOf(ast)

@@ -15,9 +15,9 @@ const maxLevels = 512
  * several times.
  */
 const shallowLevels = 100
-/** The number of inner values that are visited in the search for the fault of a value. */
+/** The largest number of inner values that are visited to find out why a value cannot be encoded. */
 const maxVisited = 1_000_000
-/** The number of keys that the text of an error shows of the path to a value. */
+/** The largest number of keys that an error shows when it names the path to an inner value, such as `["a"]["b"]`. */
 const shownSteps = 12
 
 interface Place {

@@ -1,10 +1,13 @@
 /**
- * Finds values that a schema's function `make` would only copy: plain structs, lists and leaves, without checks,
- * defaults, classes and conversions. A list of values that `make` would only copy is encoded without a copy.
+ * Finds values that the method `make` of their schema would only copy: plain structs, lists and leaves, without checks,
+ * defaults, classes and conversions. The codec encodes a list of such plain values directly, without a copy by `make`.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** True for a value that the schema's `make` would accept and copy; false means that only `make` can decide. */
+/**
+ * True for a value that the method `make` of its schema would accept and copy unchanged; false means that only `make`
+ * can decide.
+ */
 export type IsVerbatim = (value: unknown) => boolean
 
 /** True for a schema node without checks, conversions and defaults of its own. */
@@ -43,8 +46,8 @@ const all = <A>(parts: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefin
   parts.includes(undefined) ? undefined : parts as ReadonlyArray<A>
 
 /**
- * A union is copied unchanged only if all its members are leaves: a member that is a struct decides which fields of a
- * value are kept.
+ * A union is accepted only if all its members are leaves. A union with a struct is not accepted, because its `make`
+ * keeps only the fields of the struct that matches the value.
  */
 const ofUnion = (ast: SchemaAST.Union): IsVerbatim | undefined => {
   if ((ast.options?.mode ?? "anyOf") !== "anyOf") return undefined
@@ -90,7 +93,8 @@ const ofStruct = (ast: SchemaAST.Objects): IsVerbatim | undefined => {
 }
 
 /**
- * Returns the check for values of a schema that `make` would only copy; `undefined` when the schema has no such values.
+ * Returns the check for values that the method `make` of the schema would only copy, or `undefined` when `make` may
+ * change every value.
  */
 export const verbatim = (ast: SchemaAST.AST): IsVerbatim | undefined => {
   if (!isBare(ast)) return undefined

@@ -1,10 +1,9 @@
 /**
- * Writes and reads the words of calls, streams and cancels by hand: without a parser, and without memory other than
- * that of the result.
+ * Writes and reads the words of calls, streams and cancels without a parser, and without memory other than that of the
+ * result.
  *
- * The words that are written by hand have the same bytes as the words that msgpackr would write. The function
- * `decode` returns `undefined` for an unusual word, valid or not; `Envelope.decode` then reads this word, and names
- * its fault.
+ * The package msgpackr would write the same bytes for the words of calls, streams and cancels. For any other word,
+ * valid or not, the function `decode` returns `undefined`; `Envelope.decode` then reads the word, and names its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {
@@ -141,8 +140,8 @@ const encodeLast = (code: number, { dialog, payload }: Return | Error): Parts | 
 }
 
 /**
- * Encodes a word of a call, stream or cancel by hand; `undefined` when the message is another word or has an unusual
- * field.
+ * Encodes a frequent word by code without its schema. Returns `undefined` for every other word, and for a long text or
+ * large number in a frequent word.
  */
 export const encode = (message: Message): Parts | undefined => {
   switch (message._tag) {
@@ -240,8 +239,8 @@ const decodeError = (cursor: Cursor): Error | undefined => {
 }
 
 /**
- * Decodes a frame of a call, stream or cancel by hand; `undefined` when the frame holds another word, or differs from
- * the bytes that the function `encode` writes.
+ * Decodes a frame with a word of a call, stream or cancel. Returns `undefined` for a frame with other bytes than the
+ * function `encode` of this module writes.
  */
 export const decode = (frame: Uint8Array): Message | undefined => {
   switch ((frame[0]! << 8 | frame[1]!)) {

@@ -1,10 +1,10 @@
 /**
- * Writes and reads by hand the two failures that programs cause on purpose: an endpoint's own error, and a
- * cancellation. An endpoint's own error or a cancellation that is encoded by hand costs about as much as a success.
+ * Writes and reads the two failures that programs cause on purpose, an endpoint's own error and a cancellation, without
+ * the codec of the schema. Such a failure then costs about as much as a success.
  *
- * The first byte of an encoded failure says whether the other bytes are written by hand or by the schema. An endpoint's
- * own error or a cancellation that is unusual (a long message, letters beyond ASCII, other failures beside it) is
- * encoded by the schema, as all other failures are.
+ * The first byte of an encoded failure says whether this module or the codec of the schema has written the other bytes.
+ * The codec of the schema writes all other failures, and an error or cancellation with a long text, letters beyond
+ * ASCII, or further failures.
  */
 import type { Failure } from "../Failure.ts"
 import { actorTokens, bytesOf, Cursor, isAscii, putText, putTokens, sizeOfText } from "./tokens.ts"
@@ -49,7 +49,10 @@ const encodeCancelled = (
   return bytes
 }
 
-/** True when the work of a failed call never began, so that caller and callee may not have compared their contracts. */
+/**
+ * True for the failure of a call whose handler never began. After such a failure, the caller's next call of the
+ * endpoint contains the digest of the contract again.
+ */
 const isRefused = (failure: Failure): boolean => {
   switch (failure._tag) {
     case "Busy":
@@ -77,11 +80,14 @@ export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.g
 
 export const isRefusal = ({ 0: first }: Uint8Array): boolean => first === form.refused
 
-/** True for a cancellation that is written by hand, which therefore carries no other failure. */
+/** True for a cancellation that this module has encoded, which therefore carries no other failure. */
 export const isPlainCancellation = ({ 0: first }: Uint8Array): boolean =>
   first === form.cancelled || first === form.cancelledEnding
 
-/** Decodes a failure that is written by hand; `undefined` for a failure in any other form. */
+/**
+ * Decodes a failure that this module has encoded; returns `undefined` for a failure that the codec of the schema has
+ * encoded.
+ */
 export const decode = (payload: Uint8Array): Failure | undefined => {
   const cursor = new Cursor(payload, 1)
   switch (payload[0]) {

@@ -1,9 +1,11 @@
 /**
- * Writes and reads by hand the ordinary farewells: the actor returned or was cancelled, and its cleanup did not fail.
- * Every actor says one farewell, so an ordinary farewell is not worth the time of deriving a codec from the schema.
+ * Writes and reads ordinary farewells without the codec of the schema: the actor returned or was cancelled, and its
+ * cleanup did not fail. Every actor says one farewell, so an ordinary farewell is not worth the time of deriving a
+ * codec from the schema.
  *
- * The first byte of an encoded farewell says whether the other bytes are written by hand or by the schema. The farewell
- * of a failed or idle actor, and a farewell with failures of the cleanup, is written by the schema.
+ * The first byte of an encoded farewell says whether this module or the codec of the schema has written the other
+ * bytes. The codec of the schema writes the farewell of a failed or idle actor, and a farewell with failures of the
+ * cleanup.
  */
 import type { Farewell } from "../Failure.ts"
 import { actorTokens, Cursor, isAscii, isSmall, putText, putTokens, putUint, sizeOfText, sizeOfUint } from "./tokens.ts"
@@ -52,7 +54,10 @@ export const general = (encoded: Uint8Array): Uint8Array => {
 
 export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general
 
-/** Decodes a farewell that is written by hand; `undefined` for a farewell in any other form. */
+/**
+ * Decodes a farewell that this module has encoded; returns `undefined` for a farewell that the codec of the schema has
+ * encoded.
+ */
 export const decode = (payload: Uint8Array): Farewell | undefined => {
   const cursor = new Cursor(payload, 1)
   const said = cursor.uint()

@@ -23,7 +23,10 @@ const issues: { readonly [code: number]: string } = {
   [badKey]: "a map has a key that is not plain text"
 }
 
-/** Names the fault of bytes that are no plain msgpack; returns `undefined` when the bytes are plain msgpack. */
+/**
+ * Returns `undefined` for bytes that are one msgpack value without extensions, with text keys and at most `maxDepth`
+ * levels. Describes the fault of any other bytes.
+ */
 export const issue = (bytes: Uint8Array): string | undefined => {
   const end = walk(bytes, 0, 0)
   if (end < 0) return issues[end]

@@ -1,8 +1,9 @@
 /**
- * Writes and reads some msgpack tokens by hand: small integers, short texts in ASCII, bytes and actor ids.
+ * Writes and reads some msgpack tokens without the package msgpackr: small integers, short texts in ASCII, bytes and
+ * actor ids.
  *
- * The tokens that are written by hand have the same bytes as the tokens that msgpackr would write. The package
- * msgpackr writes the tokens of long texts, of texts with letters beyond ASCII, and of large numbers.
+ * This module writes the same bytes that msgpackr would write. The package msgpackr writes the tokens of long texts, of
+ * texts with letters beyond ASCII, and of large numbers.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Meta, Window } from "../Message.ts"
@@ -42,8 +43,8 @@ let slab = new Uint8Array(0)
 let used = 0
 
 /**
- * Allocates the bytes for a head or a failure that is about to be sent. Pieces of more than `smallBytes` bytes share
- * memory, because each piece is written once and soon forgotten.
+ * Allocates the bytes of an encoded failure, or of a word up to its payload (its head). Several pieces of more than
+ * `smallBytes` bytes are parts of one array, because an array for each piece takes longer to allocate.
  */
 export const bytesOf = (size: number): Uint8Array => {
   if (size <= smallBytes || size > slabBytes) return new Uint8Array(size)
@@ -128,8 +129,8 @@ const keep = (actors: KeptActors, kept: Kept<ActorId>): KeptActors => [kept, ...
 const isSame = (a: ActorId, b: ActorId): boolean => a === b || a.uuid === b.uuid && a.name === b.name && a.pid === b.pid
 
 /**
- * Returns the msgpack tokens of an actor id; `undefined` when one of the id's fields is unusual. Most words name one
- * of the same few actors.
+ * Returns the msgpack tokens of an actor id; `undefined` for an id with a long text, a letter beyond ASCII or a large
+ * number. The tokens of the last few actor ids are kept, because most words name one of the same few actors.
  */
 export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
   for (const { bytes, value } of writtenActors) if (isSame(value, actor)) return bytes
@@ -144,7 +145,10 @@ export const actorTokens = (actor: ActorId): Uint8Array | undefined => {
   return bytes
 }
 
-/** Copies kept msgpack tokens into the word that is being written, and returns the position behind the tokens. */
+/**
+ * Copies the msgpack tokens into the bytes of the word at the position `at`, and returns the position behind the
+ * tokens.
+ */
 export const putTokens = (b: Uint8Array, at: number, tokens: Uint8Array): number => {
   b.set(tokens, at)
   return at + tokens.length
@@ -178,8 +182,8 @@ export const metaTokens = (meta: Meta): Uint8Array | undefined => {
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 /**
- * Reads tokens from bytes. A read beyond the end of the bytes moves `at` beyond the end, so that the caller of the
- * cursor refuses the word.
+ * Reads tokens from bytes. A read beyond the end of the bytes throws no error, but leaves the position `at` beyond the
+ * end, so the decoder refuses the word.
  */
 export class Cursor {
   private readonly b: Uint8Array
@@ -245,8 +249,8 @@ export class Cursor {
   }
 
   /**
-   * Reads an actor id. Words with the same actor id share one value, because making the texts of an id takes longer
-   * than comparing them.
+   * Reads an actor id. If the same bytes were decoded a short time ago, the cursor returns the earlier actor id,
+   * because decoding its texts again takes longer.
    */
   actor(): ActorId | undefined {
     for (const { bytes, value } of readActors) {
@@ -317,12 +321,15 @@ export class Cursor {
     return isWindow(window) ? window : undefined
   }
 
-  /** Returns a view of all bytes that the cursor has not read. */
+  /** Returns the bytes from the cursor's position to the end, as a view and not as a copy. */
   rest(): Uint8Array {
     return this.b.subarray(this.at)
   }
 
-  /** Reads the last field of a word as a view; `undefined` when this field is no `bin` that fills the frame. */
+  /**
+   * Returns the payload, the last field of a word, as a view. Returns `undefined` when the field is not of the msgpack
+   * type `bin`, or does not end with the frame.
+   */
   payload(): Uint8Array | undefined {
     const start = this.at + binHead
     if (this.b[this.at] !== bin32 || start + this.u32(this.at + 1) !== this.b.length) return undefined

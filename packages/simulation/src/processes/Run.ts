@@ -55,7 +55,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
     if (pid !== undefined) signal(pid, name)
   }
   const send = (actor: string, name: Signal) => Effect.sync(() => sendNow(actor, name))
-  // Continues stopped processes later, because no random program waits for the actors that it has stopped.
+  // Sends SIGCONT to a stopped process after the given time, from a timer that the step does not wait for.
   const continueLater = (actor: string, duration: Duration.Input) =>
     Effect.sync(() => void setTimeout(() => sendNow(actor, "SIGCONT"), Duration.toMillis(duration)).unref())
   return {

@@ -8,7 +8,7 @@ import { breakable } from "../Run.ts"
 export interface Started {
   /** The living processes by the names of their actors. */
   readonly handles: Map<string, ProcessHandle>
-  /** The names of the actors whose connection throws on purpose. */
+  /** The names of the actors to whose connections the parent cannot write: a step makes every write throw an error. */
   readonly broken: Set<string>
   /** The ends of the processes that this spawner has started, as texts. */
   readonly exits: Array<{ readonly actor: string; readonly text: string }>

@@ -94,7 +94,10 @@ const startedAgain = (): Saboteur => {
   }
 }
 
-/** Gives answers to the wrong caller, because each answer of a call is replaced by the answer before it. */
+/**
+ * Makes a planted bug: each `Return` of a call gets the payload of the `Return` before it, so that callers get wrong
+ * answers.
+ */
 const crossed = (): Saboteur => {
   const calls = new Set<number>()
   let before: Uint8Array | undefined

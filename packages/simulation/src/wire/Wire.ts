@@ -4,9 +4,9 @@
  *
  *   parent  <->  monitor, saboteur  <->  child
  *
- * The monitor sees the words of the runtimes before the saboteur changes them. The monitor finds bugs of the
- * runtimes, and does not report bugs that the saboteur has planted. The checks have to find a planted bug by the
- * behaviour that the bug causes.
+ * The monitor is a check that reads the words which the runtimes send. The saboteur is a function that plants a bug, by
+ * changing the words after the monitor has read them. The checks have to find a planted bug by the behaviour that the
+ * bug causes.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
@@ -126,7 +126,10 @@ class Reader {
   }
 }
 
-/** Returns the parent's end of a connection, with a monitor and a saboteur on it. */
+/**
+ * Returns the parent's end of a connection. The function `said` gets each word that passes, and the function `saboteur`
+ * then changes the word.
+ */
 export const tap = (
   inner: Connection,
   options: {

@@ -31,8 +31,8 @@ export const talking: ReadonlyArray<Program.Kind> = [
 ]
 
 /**
- * Returns the faults of one random program under a planted bug. Faults of the protocol's grammar are about the words
- * of the runtimes before the saboteur changes these words.
+ * Returns the faults of one random program under a planted bug. The monitor of the wire checks the order of words
+ * before the planted bug changes them, so it reports only faults of the runtimes.
  */
 export const problems = (
   program: Program.Program,

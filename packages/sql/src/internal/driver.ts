@@ -37,7 +37,7 @@ const farewellMillis = 1_000
  */
 const waitingHints = 1
 
-/** The largest number of characters of a key that a notification's payload contains. */
+/** The number of characters after which a key is cut off in the payload of a PostgreSQL notification. */
 const hintChars = 1_000
 
 /** The hint to a watcher that any key may have changed. */
@@ -59,7 +59,10 @@ const live = (schema: string) =>
 const failed = (error: SqlError): DiscoveryDriverError =>
   new DiscoveryDriverError({ reason: `PostgreSQL: ${error.reason.message ?? error.message}`, cause: error })
 
-/** True when a hint concerns the keys with the given prefix; a hint names a key, or the beginning of a long key. */
+/**
+ * True when a notification of PostgreSQL (the parameter `hint`) may be about a key with the given prefix. The
+ * notification contains the changed key, or the beginning of a long key.
+ */
 export const concerns = (hint: string, prefix: string): boolean =>
   hint.startsWith(prefix) || (hint === everything || hint.length >= hintChars) && prefix.startsWith(hint)
 

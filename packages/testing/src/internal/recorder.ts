@@ -1,6 +1,6 @@
 /**
- * Tools for the suites of connections: a recorder at one end of a connection, bytes that show a gap, and a wait for
- * both ends.
+ * Tools for tests of connections: a recorder for one end of a connection, bytes for a test to send, and functions that
+ * wait.
  */
 import type { Connection } from "@furrow/actor/Transport"
 import type * as Effect from "effect/Effect"
@@ -61,5 +61,5 @@ export const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
   Eventually.holds("the end is said", () => at.ends.length > 0)
 export const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
 
-/** Waits for 50 milliseconds, after which no more bytes can arrive on a connection within this computer. */
+/** Waits for 50 milliseconds, in which all bytes that were sent on a connection within this computer arrive. */
 export const settled = Eventually.pause("50 millis")

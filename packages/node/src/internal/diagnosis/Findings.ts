@@ -63,8 +63,7 @@ export interface Finding {
 /** The smallest ages, in milliseconds, at which waits in a tree are reported as findings. */
 export interface Options {
   /**
-   * The least age of a deadlock, a wait for a name, or a cancel that is reported, in milliseconds. The default age of a
-   * reported wait is 1000 milliseconds.
+   * The least age in milliseconds, by default 1000, at which a deadlock, a wait for a name, or a cancel is reported.
    */
   readonly thanMillis: number
   /**
@@ -143,7 +142,7 @@ const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): Readonly
     at.set(node, way.length)
     const work = graph.get(node)!
     const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
-    // A wait for a known dialog or actor is preferred to a wait for any one of several dialogs or actors.
+    // The search for the deadlock follows a wait for one known dialog or actor before a wait for any one of several.
     const edge = edges.find(({ exact }) => exact) ?? edges[0]
     if (edge === undefined) return []
     way.push([work, edge])
@@ -212,8 +211,8 @@ const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options):
       : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
     return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
   }
-  // An actor whose event loop waits for events is not stuck, and was only late with its answer. A synchronous call that
-  // runs a program waits in an event loop of its own, so an actor with a child program counts as blocked.
+  // An actor whose event loop waits for events is not stuck, and was only late with its answer. A call such as
+  // `execSync` also waits for events while its program runs, so a silent actor with a child program counts as blocked.
   const isFree = isPolling.test(wchan) && commands.length === 0
   if (!isFree && states.length > 1 && states.every((state) => state === "S" || state === "D")) {
     const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`

@@ -62,7 +62,7 @@ const openOf = (inside: ActorInspection): ReadonlyArray<Open> =>
 
 const keyOf = (side: string, peer: string, id: number): string => `${side}/${peer}/${id}`
 
-/** The served dialogs and the own work of one actor, before their waits are known. */
+/** One actor of the graph, with the dialogs that the actor serves, and with its own work outside of these dialogs. */
 class Actor {
   readonly inside: ActorInspection
   readonly fibers: ReadonlyArray<FiberInspection> | undefined
@@ -87,7 +87,7 @@ class Actor {
     )
   }
 
-  /** True when an actor has opened a dialog outside of all dialogs that it serves. */
+  /** True when the actor's own work, and not the handler of a served dialog, has opened a dialog. */
   private get hasOpened(): boolean {
     return Array.from(this.opened.values()).some(({ dialog }) =>
       dialog.side === "caller" && dialog.within === null && !isRuntimes(dialog.endpoint)

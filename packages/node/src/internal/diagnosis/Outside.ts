@@ -71,8 +71,8 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
   })
 
 /**
- * Returns the kernel's view of a process that has answered the tool. The kernel's view of a process that has answered
- * holds no samples, because the answer contains the process's state.
+ * Returns the view from outside of a process whose actor has answered. The answer says what the actor does, so the view
+ * contains no further figures from /proc.
  */
 export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   pid,

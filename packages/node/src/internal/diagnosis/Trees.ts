@@ -44,8 +44,8 @@ const seeOne = (
   )
 
 /**
- * Returns the pid of the root above a process. The pid of a root comes from the actor's own answer, and otherwise from
- * the parents that the kernel knows.
+ * Returns the pid of the root above an actor's process. An actor that has answered names its root itself; for any other
+ * actor the parent pids lead to the root.
  */
 const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
   if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
@@ -75,14 +75,18 @@ export interface Options {
    * of the named actor. Without a target, the tool asks the actors of all trees.
    */
   readonly target?: string | undefined
-  /** Asks the actor of the tool's own process as well. By default a tool does not ask the actor of its own process. */
+  /**
+   * True to ask the actor of the tool's own process for its snapshot too. By default a tool asks only the actors of
+   * other processes.
+   */
   readonly self?: boolean | undefined
   /** The time that an actor has for each answer to a tool. */
   readonly within?: Duration.Input | undefined
 }
 
 /**
- * Returns the pid of the topmost process above a process that may be an actor, by the parents that the kernel knows.
+ * Follows the parent pids upwards from one found process to the next found process, and returns the pid of the topmost
+ * one.
  */
 const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeInspect.Candidate): number => {
   const above = all.get(candidate.parent)

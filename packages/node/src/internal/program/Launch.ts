@@ -14,8 +14,8 @@ import * as Path from "node:path"
 const shell = "/bin/sh"
 
 /**
- * File descriptors that the waiting shell of a program can read, because a POSIX shell writes a descriptor as one
- * digit.
+ * The file descriptors of which one is chosen for the shell that waits before a program runs. The redirection `<&3` of
+ * a POSIX shell takes only one digit, so 9 is the highest descriptor.
  */
 const gateFds = [3, 4, 5, 6, 7, 8, 9] as const
 
@@ -75,9 +75,9 @@ const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
 const env = "/usr/bin/env"
 
 /**
- * Returns the words of the command `env`, which stand before the program's command and set the environment variables
- * that the program's waiting shell would drop. The values of the program's environment variables are redacted, so that
- * no error shows them.
+ * Returns the words `/usr/bin/env -- NAME=VALUE ...` for the environment variables that a shell drops. With these words
+ * before its command, the program gets the variables although a shell starts it. The values of the program's
+ * environment variables are redacted, so that no error shows them.
  */
 const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
   const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own

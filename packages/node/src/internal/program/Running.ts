@@ -72,7 +72,7 @@ export interface Options {
   readonly stopMillis: number
 }
 
-/** The guard of the tree, or a replacement without effect where a program runs without a tree. */
+/** The guard of the tree, or the value `unguarded` for a program that runs without a tree. */
 export type Around = Pick<GroupGuard, "enter" | "signal">
 
 /** Gives the event loop several turns, so that a program's bytes that came while this process was busy are read. */

@@ -7,8 +7,8 @@ import * as Builtins from "../builtins.ts"
 const channel = "child_process"
 
 /**
- * Starts a process, and finds its `ChildProcess` among the processes that Node has started meanwhile. The found
- * `ChildProcess` is undefined where a spawner of another kind started the process without Node.
+ * Runs the effect `spawn`, which starts a process, and finds the `ChildProcess` with the pid of the process. Returns
+ * undefined as the `ChildProcess` if the effect `spawn` did not start the process through Node.
  */
 export const seen = <A extends { readonly pid: number }, E, R>(
   spawn: Effect.Effect<A, E, R>

@@ -1,10 +1,10 @@
 /**
- * The simulated computer: processes, their queues of jobs, and one virtual clock. A seed decides which job of the
- * simulated computer runs next.
+ * The simulated computer: processes, their queues of callbacks, and one virtual clock. A seed decides which callback
+ * runs next.
  *
- * A queue of jobs (`Lane`) belongs to one fiber, one direction of a connection, or one sleep. Jobs of one queue run
- * in order, and jobs of different queues run in any order. A killed process has no queues of jobs; the queues of a
- * stopped process wait until the process continues.
+ * A queue of callbacks (`Lane`) belongs to one fiber, one direction of a connection, or one sleep of a simulated
+ * process. Callbacks of one queue run in order, and callbacks of different queues run in any order. The callbacks of a
+ * killed process never run; those of a stopped process wait until the process continues.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,14 @@ import { Sleepers } from "./Sleepers.ts"
 
 export type Job = () => void
 
-/** A queue of jobs of the simulated computer, which run one after the other. */
+/** A queue of callbacks of the simulated computer, which run one after the other. */
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
-  /** The state of a queue of jobs: empty, ready to run, held with its stopped process, or late in the network. */
+  /**
+   * The state of a queue of callbacks: empty, ready to run, waiting because its process is stopped, or waiting because
+   * its bytes arrive late.
+   */
   state: "idle" | "ready" | "held" | "late"
 }
 
@@ -27,11 +30,11 @@ export interface Process {
   readonly pid: number
   readonly parent: Process | undefined
   state: "running" | "stopped" | "over"
-  /** The queues of jobs of this process that wait while the process is stopped. */
+  /** The queues of callbacks of this process that wait until the stopped process continues. */
   readonly held: Array<Lane>
   /** Resources that the kernel closes when the process ends. */
   readonly holds: Array<Job>
-  /** The queue of jobs of each connection, stream or fiber that has a queue of its own. */
+  /** The queue of callbacks of each connection, stream or fiber that has a queue of its own. */
   readonly lanes: WeakMap<object, Lane>
   /** The milliseconds by which the wall clock of a simulated process is ahead of the virtual clock. */
   skew: number
@@ -46,28 +49,34 @@ export interface Temper {
   readonly maxDelayMillis: number
 }
 
-/** Ranges of choices: a range includes the first number of its pair and excludes the second. */
+/**
+ * Ranges of callbacks by their number in the run: each range includes its number `from` and excludes its number `to`.
+ */
 export type Ranges = ReadonlyArray<readonly [from: number, to: number]>
 
 /** The ways in which a simulated run ends; `stuck` means that no fiber can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
 /**
- * The number of choices after which 1 ms of the virtual clock passes, so that a loop of calls does not stop the clock.
+ * The number of callbacks after which 1 ms of virtual time passes, so that an endless loop of calls does not stop the
+ * virtual clock.
  */
 const choicesPerMillis = 25
 /** The number of operations after which a fiber of Effect yields, under any seed. */
 const maxOperations = 2048
 /**
- * The number of choices after which the program's promises run. Promises of the program also run when no other job can
- * run.
+ * The number of callbacks after which the simulated program's promises run. The promises also run when no queue has a
+ * callback that can run.
  */
 const choicesPerPromises = 64
 
 /** Returns a promise that resolves when the program has no promise left that can go on at once. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** The number that separates the seed for queues of jobs from the seed for all other random numbers. */
+/**
+ * A constant that makes a second seed out of the seed of a run: the second seed picks the queue of callbacks that runs
+ * next.
+ */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
@@ -79,8 +88,8 @@ export class Kernel {
   fingerprint = 0
   readonly next: Seed.Next
   /**
-   * Random numbers for the choice of a queue of jobs alone; random numbers that a program draws do not change which
-   * queue runs.
+   * Random numbers only for the choice of the next queue of callbacks; random numbers that a program draws do not
+   * change this choice.
    */
   private readonly nextLane: Seed.Next
   private readonly calm: Ranges
@@ -91,7 +100,10 @@ export class Kernel {
   private readonly sleepers = new Sleepers()
   /** The number of operations until the next preemption of a fiber. */
   private untilPreempt: number
-  /** Jobs that run after a number of choices; the last job in the list is the next to run. */
+  /**
+   * Callbacks that run when the kernel has run a given number of callbacks. The list is sorted, and its last element
+   * runs first.
+   */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
   /** Imports and other promises from outside the simulation, for which the whole simulated computer waits. */
   private outside: Array<Promise<() => void>> = []
@@ -125,7 +137,7 @@ export class Kernel {
     return process
   }
 
-  /** Ends a simulated process: none of its jobs runs any more, and its resources are closed. */
+  /** Ends a simulated process: none of its callbacks runs any more, and its resources are closed. */
   end(process: Process): void {
     if (process.state === "over") return
     process.state = "over"
@@ -164,8 +176,8 @@ export class Kernel {
   }
 
   /**
-   * Adds a job as `push` does, but through the network: the job may be late, and later jobs of its queue then wait
-   * for it.
+   * Adds a callback to a queue as the method `push` does, but as bytes in a network: a random delay may hold up the
+   * queue.
    */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
@@ -177,12 +189,12 @@ export class Kernel {
     this.at(1 + this.choose(maxDelayMillis), () => this.ready(lane))
   }
 
-  /** Runs a job when `millis` milliseconds of virtual time have passed. */
+  /** Runs a callback when `millis` milliseconds of virtual time have passed. */
   at(millis: number, job: Job): () => void {
     return this.sleepers.add(this.now + millis, job)
   }
 
-  /** Runs a job between two choices of the simulated computer, after the given number of choices. */
+  /** Runs a callback when the kernel has run the given number of further callbacks of queues. */
   after(choices: number, job: Job): void {
     const at = this.choices + choices
     const i = this.dooms.findIndex((other) => other.at <= at)
@@ -231,7 +243,8 @@ export class Kernel {
   }
 
   /**
-   * Returns the queue of jobs that the seed picks, or the queue that ran last if this choice is not left to the seed.
+   * Returns the index of the queue that the seed picks. In the ranges `calm` of the run, returns the index of the queue
+   * that ran last.
    */
   private pick(count: number): number {
     const i = Math.floor(this.nextLane() * count)
@@ -240,7 +253,7 @@ export class Kernel {
 
   // ---- running ----------------------------------------------------------------------------------------------------
 
-  /** Runs one job of the queue that the seed picks; returns `false` if no queue has a job. */
+  /** Runs one callback of the queue that the seed picks; returns `false` if no queue has a callback. */
   private step(): boolean {
     const { lanes } = this
     while (lanes.length > 0) {
@@ -261,7 +274,8 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added queues at the end of the list of queues, and no job removes a queue from this list.
+        // The callback may have added queues at the end of the list `lanes`, but no callback removes one, so the index
+        // `i` is still valid.
         this.take(i)
       }
       return true
@@ -274,7 +288,10 @@ export class Kernel {
     this.sleepers.pass(to)
   }
 
-  /** Runs jobs of the simulated computer until `isDone` is true and no job can run, or until no job can run at all. */
+  /**
+   * Runs the callbacks of the queues until `isDone` is true and no callback can run, or until no callback can run at
+   * all.
+   */
   async drive(
     isDone: () => boolean,
     options: { readonly maxChoices: number; readonly signal: AbortSignal }

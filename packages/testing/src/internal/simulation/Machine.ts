@@ -49,7 +49,9 @@ export interface Faults {
   readonly late?: number | undefined
 }
 
-/** The largest number of choices between an actor's start and a random fault of this actor. */
+/**
+ * The largest number of callbacks that the kernel runs between the start of an actor and a random fault of this actor.
+ */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
 /** The texts by which the history describes a cut of an actor's connection, from the side of this actor. */
@@ -85,7 +87,7 @@ export class Machine implements Watcher {
   private readonly handles = new Map<Process, ProcessHandle>()
   private readonly byUuid = new Map<string, Process>()
   private wires: Array<Wired> = []
-  /** Pairs of simulated processes whose connections are held. */
+  /** Pairs of simulated processes between which no bytes pass until `release` is called. */
   private readonly apart = new Set<string>()
 
   constructor(kernel: Kernel, faults: Faults) {
@@ -102,8 +104,8 @@ export class Machine implements Watcher {
   readonly wired = (wire: Wire, from: Process, to: Process): void => {
     this.wires.push({ wire, from, to })
     if (this.apart.has(pairOf(from, to))) wire.hold()
-    // The kernel reports the end of a process even over a held connection, so the end of either process ends the hold
-    // of a connection.
+    // The end of a process releases its held connections, because the kernel reports the end to the other process in
+    // any case.
     to.holds.push(() => {
       for (const one of this.wires) if (one.from === to || one.to === to) one.wire.release()
       this.wires = this.wires.filter((one) => one.from !== to && one.to !== to)
@@ -111,7 +113,8 @@ export class Machine implements Watcher {
   }
 
   /**
-   * Wraps the handle by which a parent holds an actor, because every fault of a process happens through this handle.
+   * Keeps the handle of a new actor's process, and plans the random faults of the process, such as a kill through the
+   * handle.
    */
   readonly between = (handle: ProcessHandle): ProcessHandle => {
     const process = this.byUuid.get(handle.actor.uuid)!

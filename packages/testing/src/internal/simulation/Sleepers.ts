@@ -1,6 +1,6 @@
 /**
- * Jobs that wait for a moment of virtual time, in a heap: the job with the earliest moment is first, and of equal
- * moments the job that was added first.
+ * Callbacks that wait for their virtual time, in a heap: the callback with the earliest time is first. Of callbacks
+ * with equal times, the one that was added first comes first.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export class Sleepers {
   private readonly heap: Array<Sleeper> = []
   private order = 0
 
-  /** Adds a job that runs at a moment of virtual time, and returns a function that removes the job. */
+  /** Adds a callback that runs at the virtual time `at`, and returns a function that removes the callback. */
   add(at: number, job: () => void): () => void {
     const { heap } = this
     const sleeper: Sleeper = { at, order: this.order++, job }
@@ -30,13 +30,13 @@ export class Sleepers {
     return () => void (sleeper.job = undefined)
   }
 
-  /** The moment of virtual time, in milliseconds, at which the first waiting job runs. */
+  /** The virtual time, in milliseconds, at which the first of the waiting callbacks is to run. */
   get first(): number | undefined {
     while (this.heap.length > 0 && this.heap[0]!.job === undefined) this.shift()
     return this.heap[0]?.at
   }
 
-  /** Runs every waiting job whose moment has come, in order. */
+  /** Runs, in the order of their times, all waiting callbacks whose virtual time has come. */
   pass(now: number): void {
     while (this.heap.length > 0 && this.heap[0]!.at <= now) this.shift().job?.()
   }
