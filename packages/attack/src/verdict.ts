@@ -75,7 +75,7 @@ const bounds = {
    * the attack.
    */
   settled: 6_000,
-  /** Milliseconds within which an actor's report about its work arrives. */
+  /** Milliseconds for which the attack waits for the actors' last reports about their work. */
   late: 300
 }
 

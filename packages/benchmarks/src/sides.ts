@@ -1,14 +1,14 @@
 /**
- * Measures Furrow and the programs that it is compared with one after the other, and begins every round with another
- * program.
+ * Measures Furrow and the programs with which the benchmark compares Furrow, one after the other. The first program of
+ * a round changes from round to round.
  */
 import * as Effect from "effect/Effect"
 import { type Job, report } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 
 /**
- * An Effect that measures Furrow, or a program with which Furrow is compared, once. A sample of the benchmark is in
- * microseconds, in milliseconds, or in thousands of operations a second.
+ * An Effect that takes one sample, of Furrow or of a program with which the benchmark compares Furrow. A sample of the
+ * benchmark is in microseconds, in milliseconds, or in thousands of operations a second.
  */
 export type Take = Effect.Effect<number, unknown>
 

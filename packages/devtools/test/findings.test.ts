@@ -114,7 +114,7 @@ describe("A process of a tree that does not answer is reported", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["S", "S", "S"])]), ["stuck BLOCKED likely"])
   })
 
-  it("G251: a process that waits for events and does not answer is reported as late, and as blocked where it has a child process", () => {
+  it("G251: a process that sleeps in epoll and gives an observer no answer is reported as silent, or as blocked if it runs a child process", () => {
     const asleep = ["S", "S", "S"]
     const polling = { wchan: "do_epoll_wait" }
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", asleep, 0, polling)]), ["note SILENT certain"])

@@ -267,8 +267,8 @@ const outages: Rows = {
       yield* proxy.hold
       yield* Scope.close(going, Exit.void)
       yield* published("coming", "3")
-      // During the pause the proxy passes no bytes between a program and its engine, so the program cannot read the
-      // names.
+      // The proxy passes no bytes between the program and its engine until `proxy.pass`, so the program does not learn
+      // yet that the name `going` is gone and the name `coming` is new.
       yield* Eventually.pause(ttl)
       yield* proxy.pass
       const expected = ["coming 3", "staying 2"]

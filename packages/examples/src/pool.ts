@@ -57,8 +57,8 @@ const bar = (done: number): string => {
 }
 
 /**
- * Redraws the progress bar of the pool in one line of a terminal, or prints the bar four times if the output is no
- * terminal.
+ * Redraws the progress bar of the pool in one line of a terminal. If the output is no terminal, prints a line after
+ * each quarter of the tasks.
  */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)

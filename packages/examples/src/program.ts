@@ -46,8 +46,7 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that adds the pid of the running server program to the list `pids`. The supervisor builds the Layer again
-  // each time it starts the server program again.
+  // A Layer that adds the pid of the running server program to the list `pids`.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

@@ -206,7 +206,7 @@ describe("The actor of a bundled program uses the compile cache", () => {
       ["is off where the program turns it off", ["NODE_DISABLE_COMPILE_CACHE=1"], { used: false, asked: null }]
     ] as const
   )(
-    "the compile cache of a bundled program's actor %s, and processes of the actor inherit no variable of the runtime",
+    "the compile cache of a bundled program's actor %s, and the actor's subprocesses get NODE_COMPILE_CACHE only if the program has it",
     ([, words, cache]) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()

@@ -11,10 +11,7 @@ const pairsOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 
 export const pairwise = <Row extends object>(
   rows: ReadonlyArray<Row>,
-  /**
-   * Returns the values of a test case; every pair of values that occurs in a given test case also occurs in a chosen
-   * test case.
-   */
+  /** Returns the values of a test case, from which the function `pairwise` makes its pairs of values. */
   values: (row: Row) => object = (row) => row
 ): ReadonlyArray<Row> => {
   const candidates = rows.map((row) => {

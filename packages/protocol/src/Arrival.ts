@@ -154,8 +154,7 @@ export type Placed =
 const refused = (violation: Violation): Placed => ({ _tag: "Refused", violation })
 
 /**
- * Finds the memory for the bytes of a part. The bytes of a part count as arrived when their memory is found, because
- * the transport reads these bytes before all other bytes.
+ * Finds the memory for the bytes of a part, and counts the bytes of the part as arrived.
  *
  * @example
  * ```ts

@@ -202,8 +202,9 @@ const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explai
 // ---- The words that a side may say in each phase ------------------------------------------------------------------
 
 /**
- * The result of the check whether a sender may say a word in the current phase of a connection. A word with the result
- * `late` is dropped; the results `WrongSide` and `HandshakeOrder` are violations.
+ * The result of the check whether a sender may say a word in the current phase of a connection. A word whose result is
+ * `late` comes after the connection began to end, and is dropped. A word that its sender may never say, or not yet or
+ * no more, is a violation.
  */
 export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
 
@@ -271,8 +272,7 @@ const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Ro
 }
 
 /**
- * Returns the result of the function `judge` for one kind of sender (`role`), for each phase of a connection and each
- * word.
+ * Returns whether one kind of sender (`role`) may say a word, for each phase of a connection and each word.
  *
  * @example
  * ```ts

@@ -57,8 +57,9 @@ const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /**
- * The largest number of items in a chunk that costs one item of credit for each of its items; a larger chunk costs no
- * more. A sender whose chunks have no more items than the function `largestChunk` returns never exceeds the window.
+ * Returns the largest number of items for which a chunk costs one item of credit each. A chunk with more items costs as
+ * much as a chunk with this number. A sender whose chunks have no more items than the function `largestChunk` returns
+ * never exceeds the window.
  *
  * @example
  * ```ts
@@ -210,8 +211,8 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
 }
 
 /**
- * Records that the reader has consumed a chunk, with the chunk's cost in items and bytes of credit. The second element
- * of the pair that the function `consumed` returns is the credit to grant now; it is `undefined` below half the window.
+ * Records that the reader has consumed a chunk of the given items and bytes. Returns the new state, and the credit to
+ * grant once the consumed items or bytes reach half the window.
  *
  * @example
  * ```ts

@@ -241,7 +241,7 @@ export type CalleeInput<F = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCaller }
   | { readonly _tag: "Started" }
   | { readonly _tag: "Stop" }
-  /** The runtime fails the call with the error in the field `failure`, and the handler's own result is dropped. */
+  /** The runtime fails the call with an error of its own (`failure`), and drops the result of the call's handler. */
   | { readonly _tag: "Fail"; readonly failure: F; readonly cancellation: Cancellation }
   | { readonly _tag: "Exited" }
   | { readonly _tag: "Lost" }

@@ -24,8 +24,8 @@ import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
-// The record extension of msgpackr writes into the list `structures`. The list `structures` of msgpackr is frozen, so
-// msgpackr throws if a peer uses the record extension.
+// The list `structures` of msgpackr is frozen, so that msgpackr throws if a peer sends records of msgpackr, an
+// extension of msgpack.
 Object.assign(unpackr, { structures: Object.freeze([]) })
 
 const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
@@ -183,9 +183,9 @@ export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * Makes a codec of plain data in the runtime's own words: texts, numbers, booleans, nulls, bytes, and lists and records
- * of these. The parameter `check` is called with each value that is encoded or decoded, and returns a text about the
- * value's fault, or `undefined`. A codec of plain data needs no derivation, while the codec of a schema has to be
- * derived.
+ * of these. The codec calls the argument `check` with each value before it encodes the value, and with each decoded
+ * value. The returned text describes a fault; `undefined` means none. A codec of plain data needs no derivation, while
+ * the codec of a schema has to be derived.
  *
  * @example
  * ```ts

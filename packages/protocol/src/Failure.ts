@@ -160,8 +160,7 @@ const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 /**
  * Encodes a failure as the payload of an `Error` word. The first byte of a failure says how the other bytes are
- * encoded. An error that the endpoint declares is encoded by hand if it carries no further failure, and so is a
- * cancellation. The schema encodes all other failures.
+ * encoded.
  *
  * @example
  * ```ts

@@ -400,8 +400,9 @@ const maxCopiedBytes = 16 * 1024
 const arena = { bytes: new Uint8Array(0), to: 0 }
 
 /**
- * Collects frames until the transport takes them. Small frames are copied into shared memory, and the large payload of
- * a frame is kept without a copy. An outbox is a mutable buffer of one PeerChannel's writer, and no machine.
+ * Collects frames until the transport takes them. Copies small frames one behind the other into one piece of memory,
+ * and keeps the large payload of a frame without a copy. An outbox is a mutable buffer of one PeerChannel's writer, and
+ * no machine.
  *
  * @example
  * ```ts

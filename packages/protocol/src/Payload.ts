@@ -40,7 +40,8 @@ export interface Codec<A> {
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
   /**
-   * True when the codec encodes an input to the same bytes as the value that its function `make` returns for the input.
+   * True when an input and the value that the codec's function `make` returns for the input are encoded to the same
+   * bytes.
    */
   readonly isMade: (input: unknown) => boolean
 }
@@ -109,8 +110,8 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
 }
 
 /**
- * Makes the codec of a schema from which no codec could be derived. Each use of the codec tries the derivation again,
- * because a suspended schema may be defined by then.
+ * Makes a codec that derives the codec of its schema again at each use, because a suspended schema may be defined only
+ * later. Each use fails until a derivation succeeds.
  */
 const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
@@ -136,7 +137,8 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
     try {
       return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
     } catch {
-      // A changed schema is tried below when `SchemaBinary` refuses the given schema.
+      // `SchemaBinary` refuses the given schema, so the encoder is made from a schema that the function `carried` has
+      // changed.
     }
   }
   const other = carried(schema)
@@ -401,8 +403,8 @@ const holdsReplacement = (bytes: Uint8Array): boolean => {
 
 /**
  * The size in bytes of the largest arena, the memory into which `SchemaBinary` writes, that is kept for the next
- * payload. A larger arena is dropped, because a small payload that is written behind a large payload would keep the
- * memory of both in use.
+ * payload. An arena with more bytes is dropped after its payload, so that later small payloads do not keep the arena's
+ * memory in use.
  */
 const keptArenaBytes = 1024 * 1024
 
@@ -411,8 +413,8 @@ const Small = Schema.Struct({ inside: Schema.Boolean })
 let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Small["Type"] } | undefined
 
 /**
- * Makes `SchemaBinary` forget its arena, the memory for its payloads, by encoding a value that encodes another value
- * itself.
+ * Makes `SchemaBinary` drop its arena, the memory for its payloads. `SchemaBinary` takes a new arena when one encoding
+ * begins inside another encoding.
  */
 const letGo = (): void => {
   if (small === undefined) {

@@ -391,7 +391,7 @@ describe("A dial that fails", () => {
 })
 
 describe("An actor ends all its connections", () => {
-  it("an actor that closes all its connections says Bye on each of them, or cuts each of them, as requested", () => {
+  it("a rendezvous that closes its connections says Bye when it is told to leave, and sends no Bye when it is told to cut them", () => {
     const state: Rendezvous.State<string, string> = {
       ...Rendezvous.initial("a"),
       links: new Map([["b", { _tag: "Open", connection: "c" }]])

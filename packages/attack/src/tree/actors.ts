@@ -41,8 +41,8 @@ export const talk = Actor.dialog("talk", {
 const exposed = [echo, count] as const
 
 /**
- * Milliseconds between two reports of an actor about its load (`slice`), and milliseconds of the pause after each call
- * and each stream. The pauses keep the load of the attacked tree below the host's capacity.
+ * The pace of the attacked tree: milliseconds between two reports of an actor, milliseconds of pause after each call
+ * and after each stream, and the items of a stream.
  */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 

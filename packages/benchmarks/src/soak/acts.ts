@@ -17,7 +17,7 @@ import * as A from "./actors.ts"
  */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
-  /** The size in bytes of each item that the work sends. */
+  /** The size in bytes of each item that this kind of work sends. */
   readonly size: number
   /** A number that is different each time an act (a piece of work of the soak test) runs. */
   readonly n: number

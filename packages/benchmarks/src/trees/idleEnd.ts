@@ -1,7 +1,6 @@
 /**
  * The program `idleEnd.ts <json>` is one of the two processes between which the benchmark opens many idle connections.
- * The process is the dialled actor, a process that dials this actor, or one of two processes with bare sockets. The
- * program `idleEnd.ts` answers each message of its parent process with one message.
+ * The program `idleEnd.ts` answers each message of its parent process with one message.
  */
 import { Credentials, Registry, Timeouts } from "@furrow/actor"
 import { hello } from "@furrow/actor/internal/channel/Greeting"

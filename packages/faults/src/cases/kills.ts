@@ -66,7 +66,8 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The shell drops its first argument, the path of Node, and runs a copy of Node with file capabilities instead.
+        // Runs a copy of Node that has file capabilities: the shell replaces the path of Node in its arguments by the
+        // path of the copy.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

@@ -1,6 +1,6 @@
 /**
- * This program asks an actor's debugger port for information, as any process of the host may, and prints whether the
- * answer contains an id.
+ * This program asks an actor's debugger port for its debugger sessions, as any process of the host may. The program
+ * prints whether the answer contains a session's id.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -64,9 +64,9 @@ const told = <A, E, R>(label: string, effect: Effect.Effect<A, E, R>) =>
   )
 
 /**
- * Makes four calls to an actor: one with a result, one with an error, one with a stream, and one that is cancelled. The
- * program then makes three endless calls to the actor, and reads an endless stream from the actor. When all open calls
- * of a host's tree have failed, the tree makes the calls again.
+ * Makes four calls to an actor: one with a result, one with an error, one with a stream, and one that is cancelled.
+ * After these four calls, the program makes three endless calls to the called actor, and reads an endless stream from
+ * it. When all open calls of a host's tree have failed, the tree makes the calls again.
  */
 const calls = (name: string, round = 1): Effect.Effect<never, unknown, any> =>
   Effect.gen(function*() {

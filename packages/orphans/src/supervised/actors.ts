@@ -120,7 +120,6 @@ const handlers = (targets: () => ReadonlyArray<Target>, below: () => ReadonlyArr
 
 const none = () => []
 
-/** Restarts wait about 100 milliseconds, so that many deaths happen within the time of a supervisor's intensity. */
 const backoff = Schedule.jittered(Schedule.spaced("100 millis"))
 const hold = "60 seconds"
 const generous = { intensity: { restarts: 100, within: "1 minute" }, backoff, hold } as const

@@ -45,8 +45,8 @@ const look = (value: unknown, budget: { left: number }): boolean => {
 const mark = [0xf7, 0x6c, 0x61, 0x72] as const
 const placeBytes = 12
 /**
- * The beginning of the short text that refers to a large text behind the payload. The position and the size of the
- * large text follow as decimal numbers.
+ * The beginning of the short text that refers to a large text behind the payload. The short text goes on with the
+ * position and the size of the large text, as decimal numbers.
  */
 const textMark = "\u0000\u0000large:"
 
@@ -193,8 +193,8 @@ export interface Written {
 const sizeBytes = 4
 
 /**
- * Returns the large parts at the end of a payload, behind its first `own` bytes. The function `behind` returns
- * `undefined` if the payload has no large parts.
+ * Returns the large parts at the end of a payload, behind its first `own` bytes, or `undefined` if the payload has no
+ * large parts.
  */
 export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
   const start = own + sizeBytes

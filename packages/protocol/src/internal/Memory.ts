@@ -6,7 +6,7 @@
  * shares its memory with no other frame.
  */
 
-/** The size in bytes of the smallest payload whose memory is freed at once. */
+/** The size in bytes of the smallest payload whose memory is given back before a garbage collection finds it. */
 export const minReleasedBytes = 8 * 1024
 
 /** The method `ArrayBuffer.transfer` exists on every platform since 2023, but no type library covers all platforms. */

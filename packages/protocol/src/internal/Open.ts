@@ -29,8 +29,8 @@ export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
 /**
- * True when a schema contains a node for which the function `isWanted` returns true. The parameter `besides` returns
- * further nodes that are searched too, for example the schema to which a node is converted.
+ * True when a schema contains a node for which the function `isWanted` returns true. For each node of the schema, the
+ * search also visits the nodes that the argument `besides` returns, such as the schema to which the node is converted.
  */
 export const contains = (
   root: SchemaAST.AST,

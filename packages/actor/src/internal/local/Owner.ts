@@ -33,8 +33,8 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
   })
 
 /**
- * Ends a child with the given reason, and waits until the child is gone. If the actor that owns the child is already
- * ending, the child gets the reason and the author of this owner's end instead.
+ * Ends a child with the given reason, and waits until the child is gone. A child whose parent is already being
+ * cancelled gets the reason and the author of the parent's cancellation, not the given reason.
  */
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
@@ -48,9 +48,9 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * Combines the exit of an effect that owned actors with the failures of the actors' cleanup. A successful effect then
- * fails with the first failure of the cleanup, and an interrupted effect dies of that failure. A failed effect keeps
- * its failure, and the failures of the cleanup are added to its exit as data.
+ * Combines the exit of an effect that owned actors with the failures of the actors' cleanup. If an actor's cleanup
+ * failed, a successful effect fails with the first of these failures, and an interrupted effect dies of the first
+ * failure. A failed effect keeps its failure, and the failures of the cleanup are added to its exit as data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,

@@ -25,9 +25,8 @@ const maxChars = 200
 const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
 
 /**
- * The text fields of an event that an observer may get. The values of these fields are names, such as the name of an
- * actor or of an endpoint, and contain no user data. All other fields of an event, such as the text of a failure, stay
- * in the actor.
+ * The names of the text fields that an observer gets of an actor's event. Their values are names, such as an endpoint's
+ * name, and contain no user data. All other fields of an event, such as the text of a failure, stay in the actor.
  */
 const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
 

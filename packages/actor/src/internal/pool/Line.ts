@@ -5,10 +5,7 @@
  * @since 0.1.0
  */
 
-/**
- * The links of a queue's member to the members before and behind the member. A member is in at most one queue at a
- * time.
- */
+/** The links of a queue's member to the members before and behind the member. */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
@@ -16,7 +13,6 @@ export interface Linked {
 
 export const isInLine = (member: Linked): boolean => member.behind !== undefined
 
-/** Takes the member out of the queue in which it stands. */
 export const leave = (member: Linked): void => {
   const { before, behind } = member
   if (before === undefined || behind === undefined) return

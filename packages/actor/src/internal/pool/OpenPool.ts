@@ -60,10 +60,7 @@ export class Task implements Table.Ticket {
   readonly endpoint: AnyEndpoint | undefined
   /** The number of times that the pool may still give the task to another worker. */
   retries: number
-  /**
-   * The worker that the pool has given to the task. When the task asks the pool for another worker, the field `worker`
-   * is undefined again.
-   */
+  /** The worker that the pool has given to the task; undefined while the task waits for a worker. */
   worker: Worker | undefined
   /** The failure with which the pool ends a task that no worker will run. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
@@ -228,8 +225,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A task that an action wakes may end at once, and its end calls the method `input` again during this loop. The
-    // actions of this inner call of `input` wait in the list `pending`, so that the stack does not grow.
+    // An action may call the method `input` again before the outer call of `input` has returned. The actions of the
+    // inner call wait in the list `pending`, so that calls do not nest deeper.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -385,8 +382,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // A worker whose connection ended (`lost`), or that another actor ends (`left`), needs no cancel. After a cancel,
-    // the callers of the worker's tasks would get the reason of the pool instead of the real reason.
+    // A worker whose connection ended (`lost`), or that another actor ends (`left`), needs no cancel. If the pool
+    // cancelled this worker, the callers of its tasks would get the pool's cancel as the reason, not the real reason.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))

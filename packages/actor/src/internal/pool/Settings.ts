@@ -81,10 +81,7 @@ export interface PoolOptions {
   readonly startAttempts?: number | undefined
 }
 
-/**
- * The names of the options that the pool itself reads. All other options of a pool are passed to the start of each
- * worker.
- */
+/** The names of the options that the pool itself reads, and does not pass to the start of each worker. */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",
   "concurrency",

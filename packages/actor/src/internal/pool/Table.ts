@@ -266,7 +266,7 @@ const grow = (table: Table, actions: Actions): void => {
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  // If `concurrency` is infinite, the quotient below is 0, but waiting tasks need at least one worker.
+  // Waiting tasks need at least one worker, even if a worker may run any number of tasks (an infinite `concurrency`).
   const one = Math.min(1, forAnybody)
   const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
   while (kept < most && (kept < floor(table) || coming < wanted)) {

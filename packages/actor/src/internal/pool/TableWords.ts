@@ -46,7 +46,8 @@ export interface Slot extends Waiting.Holder {
 
 /**
  * The reason why a worker gets no more tasks, which the pool learns when one of the worker's tasks ends. The field
- * `error` is the failure of the worker's tasks that no other worker can run; it is undefined for a stuck worker.
+ * `error` is the failure for the worker's tasks that the pool cannot give to another worker; it is undefined for a
+ * stuck worker.
  */
 export interface Fault {
   readonly why: Reason
@@ -99,10 +100,7 @@ export interface Table {
    * fails.
    */
   failure: Failure | undefined
-  /**
-   * The number of workers that died one after the other before their first task had ended, with the last error. The
-   * deaths of these workers delay the next start of a worker, until any worker of the pool completes a task.
-   */
+  /** The number of workers that died one after the other before their first task had ended, with the last error. */
   row: Row | undefined
   /** The number of tasks that the workers of the pool have now. */
   running: number

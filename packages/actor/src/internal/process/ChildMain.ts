@@ -42,9 +42,8 @@ export type { ActorMainOptions, Started } from "./BootUp.ts"
 export type { Ended } from "./Life.ts"
 
 /**
- * Runs an actor until it has ended, over the connection to its parent. The effect that `run` returns never fails. A
- * program need not interrupt the effect that `run` returns, because the parent's word `CancelActor` makes the actor
- * end.
+ * Runs an actor until it has ended, over the connection to its parent. The effect never fails, and needs no interrupt:
+ * the parent ends the actor by the word `CancelActor`.
  *
  * @example
  * ```ts check

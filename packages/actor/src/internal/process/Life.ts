@@ -253,8 +253,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // An actor that is told to end during its boot waits for the boot's result. After a successful boot, the actor
-      // ends its handlers, layers and logs in order.
+      // An actor that is told to end during its boot first waits for the boot's result.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

@@ -105,10 +105,7 @@ const call = function*(env: DialogContext, context: Context.Context<never>): Gen
   return isAnswered
 }
 
-/**
- * Runs the steps of a rehearsed call one after the other, and stops at the first step that throws. The error of this
- * step is ignored, because the first real call fails with the same error.
- */
+/** Runs the steps of a rehearsed call one after the other, and stops without an error at the first step that throws. */
 const attempted = function*<A>(pieces: Generator<void, A>): Generator<void, A | undefined> {
   try {
     return yield* pieces

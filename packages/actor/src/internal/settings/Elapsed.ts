@@ -2,8 +2,9 @@
  * Sleeps and countdowns that count only the time in which this process was not stopped.
  *
  * A process that is stopped (Ctrl-Z, SIGSTOP) receives no bytes, so its timeouts must not count that time. No clock
- * says whether its process was stopped for a while. A timeout of the runtime therefore sleeps in short slices. If a
- * slice ends much later than planned, the process was stopped, and only the planned length of the slice is counted.
+ * says whether its process was stopped for a while. The module therefore divides each sleep into short sleeps (slices).
+ * If a slice ends much later than planned, the process was stopped, and only the planned length of the slice is
+ * counted.
  *
  * @since 0.1.0
  */
@@ -16,10 +17,7 @@ import { monotonicMillis } from "./Timeouts.ts"
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
-/**
- * The largest delay in milliseconds with which a timer of a running process is expected to fire. A timer that fires
- * with a longer delay shows that the process was stopped.
- */
+/** The largest delay in milliseconds with which a timer of a running process is expected to fire. */
 const slackMillis = 50
 
 /**

@@ -24,16 +24,12 @@ export interface Wire {
   /** Delays all written bytes, and the end of the connection, until the function `release` of the `Wire` is called. */
   readonly hold: () => void
   readonly release: () => void
-  /**
-   * Makes the reader see the end of the connection after the given number of further bytes. With 0 further bytes, the
-   * reader sees the end now, and the bytes on their way are lost.
-   */
+  /** Makes the reader of the connection see its end after the given number of bytes. All later bytes are lost. */
   readonly cut: (afterBytes: number) => void
 }
 
 /**
- * The event loop of one process, as the runtime uses it. A callback that is given to a `Turn` runs later, in the
- * process of this `Turn`.
+ * The event loop of one process, as the runtime uses it.
  *
  * @category models
  * @since 0.1.0
@@ -45,8 +41,8 @@ export interface Turn {
    */
   readonly later: (job: () => void, lane: object) => void
   /**
-   * Runs a callback later than the function `later` does: the due timers and other connections of the process have
-   * their turn first.
+   * Runs a callback after the due timers of this process and the waiting bytes of its other connections have been
+   * handled.
    */
   readonly rest: (job: () => void, lane: object) => void
   /**
@@ -59,10 +55,7 @@ export interface Turn {
    * with the pid `from` writes.
    */
   readonly wired: (wire: Wire, from: number) => void
-  /**
-   * Runs a callback in this process at the request of code in another simulated process. If all processes share one
-   * event loop, the callback runs at once.
-   */
+  /** Runs a callback in this process at the request of code in another simulated process. */
   readonly enter: (job: () => void) => void
   /**
    * Waits for a promise that neither Effect's scheduler nor Effect's Clock controls, such as the promise of an import.

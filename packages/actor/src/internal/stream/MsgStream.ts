@@ -82,8 +82,7 @@ class Shared {
   }
 
   /**
-   * Registers a stream made by `toStream`, which at first reads without a fan-out. When another reader joins, the
-   * stream becomes a member of the fan-out.
+   * Registers the reader of a stream made by `toStream`. The reader reads without a fan-out until another reader joins.
    */
   attach(capacity: number): number {
     const id = ++this.lastId
@@ -103,9 +102,9 @@ class Shared {
   }
 
   /**
-   * Takes the next item for the member with the number `id`. If this member has left the fan-out, the effect that the
-   * argument `gone` returns runs instead. If no item has arrived yet, the effect `empty` runs; without an effect
-   * `empty`, the reader waits for an item.
+   * Takes the next item for the member with the number `id`, or runs the effect of the argument `gone` if the member
+   * has left the fan-out. If no item has arrived yet, the effect `empty` runs; without an effect `empty`, the reader
+   * waits for an item.
    */
   take(
     id: number,

@@ -44,7 +44,7 @@ export interface ReceivingOptions {
    * sending. The function `answer` is absent when the reader of a stream can send the peer no messages.
    */
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
-  /** Cancels the dialog of the stream. The returned effect ends when the stream has failed because of the cancel. */
+  /** Cancels the dialog of the stream. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /** Ends the reading of the stream: all unread and later items are dropped. */
   readonly abandon: () => void
@@ -94,8 +94,8 @@ export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
   /**
-   * The reader's next read fails. If the read fails because of refused items, the field `refused` is the number of
-   * these items.
+   * The result for an item that makes the next read of the stream fail. The field `refused` is the number of refused
+   * items that caused the failure.
    */
   | {
     readonly _tag: "Fail"
@@ -143,7 +143,10 @@ export class Receiving {
     }
   }
 
-  /** Applies a rule to refused items of the stream. The returned function removes the rule again. */
+  /**
+   * Adds a receiver's rule, which decides what happens to refused items of the stream. The returned function removes
+   * the rule again.
+   */
   receive(rule: Rule): () => void {
     const entry = { rule }
     this.rules = [...this.rules, entry]

@@ -44,7 +44,7 @@ export interface ReaderOptions {
   readonly events: Events
   /** The rule for refused items that applies while no receiver is set. */
   readonly rule?: Rule | undefined
-  /** Cancels the dialog of the stream. The returned effect ends when the stream has failed because of the cancel. */
+  /** Cancels the dialog of the stream. */
   readonly cancel: (reason: string) => Effect.Effect<void>
   /**
    * Sends the answer of the reader's receiver to the peer. The function `answer` is absent when the reader can send the
@@ -299,10 +299,7 @@ export class StreamReader {
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
-  /**
-   * Sets the callback that is called at each change of the stream, before the waiting readers are woken. The value
-   * `undefined` removes the callback.
-   */
+  /** Sets or removes the callback that is called at each change of the stream, before the waiting readers are woken. */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
@@ -392,7 +389,6 @@ export class StreamReader {
   /** Checks the first unread item of the stream, but does not take the item. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // The result of the check replaces a refused item in the chunk, unless the reader passes the item now.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true

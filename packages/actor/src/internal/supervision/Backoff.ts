@@ -79,7 +79,6 @@ const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsaf
 
 /**
  * The number of delays of a `backoff` schedule whose sum is compared with the time span of the supervisor's intensity.
- * Later delays of the schedule are not checked.
  */
 const maxChecked = 10_000
 

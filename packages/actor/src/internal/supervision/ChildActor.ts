@@ -346,8 +346,8 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // A child gets at least half of its ending parent's remaining time. Otherwise, each actor above a deep child would
-    // reserve time for itself, and no time would be left for the child.
+    // A child gets at least half of its ending parent's remaining time, so that a child deep in the tree has time to
+    // end too.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 

@@ -80,8 +80,8 @@ export class ChildProcess {
   }
 
   /**
-   * Runs a function of the spawner or of the transport, which may be a user's code. If the function throws, the method
-   * `attempt` logs the error and returns `undefined`.
+   * Runs a function of the spawner or of the transport, which may be a user's code. Logs the error and returns
+   * `undefined` if the given function throws.
    */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
@@ -100,8 +100,7 @@ export class ChildProcess {
 }
 
 /**
- * Returns the evidence that a spawner gives about the end of a process. A user's spawner may give any value, so the
- * value is checked.
+ * Returns the evidence that a spawner gives about the end of a process, or `undefined` if the evidence is no object.
  */
 const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
   typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined

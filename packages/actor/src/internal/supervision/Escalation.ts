@@ -1,6 +1,5 @@
 /**
- * Reports the end of an actor or supervisor that belongs to a Layer. A Layer that is already built can no longer fail,
- * so the report goes to a callback.
+ * Reports the end of an actor or supervisor in a built Layer to a callback, because a built Layer can no longer fail.
  *
  * @since 0.1.0
  */
@@ -15,8 +14,9 @@ import type { GaveUp } from "../errors/GaveUp.ts"
  * supervisor, by `Actor.launch`, or by the actor to which the Layer belongs. If no `Escalation` is set, the loss of the
  * actor or the failure of the supervisor is logged as an Error.
  *
- * The code of a platform may call the `Escalation` for its own Layers. The surrounding supervisor then handles an
- * `ActorLost` like a lost actor, a `RemoteActorError` like a failed actor, and a success like a returned actor.
+ * The code of a platform may call this callback for its own Layers. A supervisor whose `Escalation` is called handles
+ * the error `ActorLost` like a lost actor, a `RemoteActorError` like a failed actor, and a success like a returned
+ * actor.
  *
  * @example
  * ```ts

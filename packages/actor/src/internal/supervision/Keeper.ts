@@ -41,8 +41,8 @@ const policy: Machine.Policy = {
 const lookAgainMillis = 50
 
 /**
- * The key of a shared actor in the root's map of shared actors: the actor's name, with a request for the actor. Two
- * keys with the same name are equal, so that all requests for a name share one entry of the map.
+ * The key of a shared actor in the root's map of shared actors. The key holds all that a start of
+ * the actor needs, such as its name and options. Two keys with the same name are equal, so that all requests for a name share one entry of the map.
  */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
@@ -74,7 +74,7 @@ export class Keeper implements Shared {
     this.context = context
   }
 
-  /** Makes the map of shared actors. When the Scope closes, all shared actors end. */
+  /** Makes the root's map of shared actors, which all end when the Scope of this effect closes. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
     Effect.map(
       RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),

@@ -43,8 +43,7 @@ export interface Raises<out E> {
   readonly "~furrow/Raises": E
 }
 /**
- * Extracts the error type of background jobs from the requirements R of a nursery's body. The function `Actor.nursery`
- * adds this type to the errors of its effect.
+ * Extracts the error type of background jobs from the requirements R of a nursery's body.
  *
  * @category type-level
  * @since 0.1.0

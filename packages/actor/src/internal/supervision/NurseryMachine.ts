@@ -273,8 +273,8 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // After the body of a nursery has returned, a failure interrupts no fiber. The failure is still kept as the first
-  // failure of the nursery.
+  // A failure of an actor after the nursery's body has returned interrupts no fiber, but is kept as the nursery's first
+  // failure.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

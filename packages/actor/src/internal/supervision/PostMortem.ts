@@ -104,8 +104,8 @@ export const deathOf = (known: Known): Death | undefined => {
       // Without evidence or a reported error the kind of death is unknown, because an exit code or a signal does not
       // say why.
       if (evidence === undefined && failure === undefined) return undefined
-      // A process that got SIGTERM from its owner may end with an exit code. The owner's reason for the signal then
-      // decides the kind of death.
+      // If an owner's SIGTERM ends a process with an exit code, the kind of death is the owner's reason for the
+      // SIGTERM.
       if (how._tag === "Exited" && known.killedIn !== undefined) return killed(known)
       if (isAbort(how)) return evidence !== undefined && isFull(evidence) ? "heap" : "abort"
       if (how._tag === "Exited") {

@@ -59,10 +59,7 @@ export type Input =
 
 export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 
-/**
- * The longest time between the word `Leave` of an actor and the word `CancelActor` of its owner. During this time, the
- * owner may end other actors first.
- */
+/** The longest time between the word `Leave` of an actor and the word `CancelActor` of its owner. */
 export const leaveGraceMillis = 1_000
 
 /**

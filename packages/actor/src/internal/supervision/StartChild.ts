@@ -67,8 +67,8 @@ const startIn = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // In a JavaScript program, the module of a Service may be missing. The module's name is then the text
-      // `undefined`, so that the start fails and no actor without its Service runs.
+      // A JavaScript program may define a Service without the option `module`. The text `undefined` as the module's
+      // name makes the start of such a Service fail.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }

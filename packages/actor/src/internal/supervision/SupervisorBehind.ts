@@ -255,8 +255,8 @@ const isBehindLeaving = (state: State, child: Child): boolean => {
 }
 
 /**
- * True while an incarnation of the child must still end. Until this end, a supervisor that is not dynamic starts no
- * child.
+ * True while an incarnation of the child must still end. A supervisor that is not dynamic starts no child while an
+ * incarnation must still end.
  */
 export const isLeaving = (state: State) => (child: Child): boolean => {
   const { goal, retired, stale, status } = child

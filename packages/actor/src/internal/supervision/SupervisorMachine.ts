@@ -82,7 +82,7 @@ const withoutIdleWait = (state: State): State =>
 
 /**
  * Marks the children with the given keys: they must restart because of the child `first`, or end if they are temporary.
- * The standby of the child `first` stays and takes over the role; the standbys of the other children end with them.
+ * The child `first` keeps its standby, and the standbys of the other children end with these children.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -187,7 +187,7 @@ const died = (
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
     // A child that should not restart is started again nevertheless if another child uses it and waits to be started.
-    // The end of this child then counts as a death.
+    // Each end of a child that is started again counts as a death.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -228,7 +228,7 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // The delay after an earlier death has not begun if a standby took over and no child had to be started.
+    // The value `Due` means that a child has died, and the delay before the next restart has not begun yet.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
 /**

@@ -101,8 +101,7 @@ export interface Death {
 }
 
 /**
- * The largest number of deaths whose exits a supervisor keeps in memory. The intensity may allow more deaths; the
- * supervisor then drops the exits of the oldest deaths.
+ * The largest number of deaths whose exits a supervisor keeps in memory. A supervisor drops the exits of older deaths.
  */
 export const maxExits = 100
 
