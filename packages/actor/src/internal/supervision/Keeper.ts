@@ -41,8 +41,9 @@ const policy: Machine.Policy = {
 const lookAgainMillis = 50
 
 /**
- * The key of a shared actor in the root's map of shared actors. The key holds all that a start of
- * the actor needs, such as its name and options. Two keys with the same name are equal, so that all requests for a name share one entry of the map.
+ * The key of a shared actor in the root's map of shared actors. The key holds all that a start of the actor needs, such
+ * as its name and options. Two keys with the same name are equal, so that all requests for a name share one entry of
+ * the map.
  */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
