@@ -203,6 +203,17 @@ export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
 export const isRefusal = Hot.isRefusal
 
 /**
+ * Returns the endpoint's own error in the payload of an `Error` word, as the error's schema has encoded it. The result
+ * is `undefined` for any other failure, and for an error beside which the payload carries other failures.
+ *
+ * @example
+ * ```ts
+ * Failure.ownError(Failure.encode({ _tag: "Busy", limit: 1 })) // undefined
+ * ```
+ */
+export const ownError = Hot.ownError
+
+/**
  * True when the payload of an `Error` word is a cancellation that carries no failure of a finalizer. The function
  * `isPlainCancellation` reads only the first byte of the payload, and is also false for a cancellation with a very long
  * or non-ASCII reason.

@@ -127,6 +127,31 @@ describe("The encoding of failures", () => {
     }
   })
 
+  it.prop(
+    "the bytes of a failure show an endpoint's own error, and whether a cancellation is plain, without being decoded",
+    { own, cancelled },
+    ({ cancelled, own }) => {
+      const error = Failure.ownError(Failure.encode(own))
+      assert(own._tag === "Fail")
+      if (own.others.length > 0) assert.isUndefined(error)
+      else if (error !== undefined) assert.deepStrictEqual(new Uint8Array(error), own.error)
+      assert.isUndefined(Failure.ownError(Failure.encode(cancelled)))
+      assert(cancelled._tag === "Cancelled")
+      if (Failure.isPlainCancellation(Failure.encode(cancelled))) assert.lengthOf(cancelled.others, 0)
+      assert.isFalse(Failure.isPlainCancellation(Failure.encode(own)))
+    }
+  )
+
+  it("an error and a cancellation without other failures have bytes that show it", () => {
+    const error = Uint8Array.of(1, 2, 3)
+    const fail = Failure.encode({ _tag: "Fail", error, type: "Odd", message: "1 is odd", others: [] })
+    assert.deepStrictEqual(new Uint8Array(Failure.ownError(fail)!), error)
+    for (let at = 0; at < fail.length - error.length; at++) assert.isUndefined(Failure.ownError(fail.subarray(0, at)))
+    const plain = { _tag: "Cancelled", by: root, reason: "", actor: root, path: [], others: [], ending: true } as const
+    assert.isTrue(Failure.isPlainCancellation(Failure.encode(plain)))
+    assert.isFalse(Failure.isPlainCancellation(Failure.encode({ ...plain, others: [boxed] })))
+  })
+
   it("bytes that encode no failure are refused", () => {
     for (const bytes of [[], [1], [1, 2, 3], [2, 0x83], [0, 1, 2, 3], [9, 9, 9]]) {
       assert.isFalse(Failure.decode(Uint8Array.from(bytes)).ok)

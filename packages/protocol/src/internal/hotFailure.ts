@@ -102,6 +102,13 @@ export const decode = (payload: Uint8Array): Failure | undefined => {
   }
 }
 
+/** The encoded error in a failure of an endpoint that is written by hand; `undefined` for any other failure. */
+export const ownError = (payload: Uint8Array): Uint8Array | undefined => {
+  if (payload[0] !== form.fail) return undefined
+  const cursor = new Cursor(payload, 1)
+  return cursor.skipText() && cursor.skipText() && !cursor.isPastEnd ? cursor.rest() : undefined
+}
+
 const decodeFail = (cursor: Cursor): Failure | undefined => {
   const type = cursor.text()
   const message = type === undefined ? undefined : cursor.text()

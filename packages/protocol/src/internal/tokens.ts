@@ -248,6 +248,18 @@ export class Cursor {
     return text
   }
 
+  /** Passes over a text without reading it; false for any other msgpack token. */
+  skipText(): boolean {
+    const token = this.b[this.at++]!
+    const size = token === text8
+      ? this.b[this.at++]!
+      : token >= 0xa0 && token <= 0xa0 + shortTextBytes
+      ? token - 0xa0
+      : -1
+    this.at += Math.max(0, size)
+    return size >= 0
+  }
+
   /**
    * Reads an actor id. If the same bytes were decoded a short time ago, the cursor returns the earlier actor id,
    * because decoding its texts again takes longer.

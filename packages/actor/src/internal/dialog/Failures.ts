@@ -147,6 +147,10 @@ export const toEffect = (
   endpoint: AnyEndpoint,
   peer: ActorId
 ): Effect.Effect<never, unknown> => {
+  // Most failures are errors that the caller can decode, without the texts that describe them.
+  const own = Protocol.ownError(payload)
+  const read = own === undefined ? undefined : codecs(endpoint).error.decode(own)
+  if (read?.ok === true) return Effect.fail(read.value)
   const decoded = Protocol.decode(payload)
   if (!decoded.ok) {
     return Effect.fail(
