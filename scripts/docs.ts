@@ -123,8 +123,7 @@ if (import.meta.main) {
     for (const file of [...stale, ...left]) {
       console.error(`${folder}/${file} is not what the sources say: run \`npm run docs\``)
     }
-    // Names of the package `protocol` may have no doc comment, because authors of other implementations read
-    // docs/protocol.md first.
+    // The check reports no missing doc comments in the package `protocol`, whose reference is docs/protocol.md.
     const silent = unexplained().filter((name) => !name.startsWith("protocol/"))
     for (const name of silent) console.error(`${name} has no doc comment`)
     process.exitCode = stale.length + left.length + silent.length === 0 ? 0 : 1

@@ -86,10 +86,7 @@ export interface Drawn extends Sentence {
   readonly file: string
 }
 
-/**
- * Sentences of up to four words and texts of the code are not drawn, because they are names of groups or parts of
- * sentences.
- */
+/** True for a sentence that `--sample` may print: a sentence of five words or more that is not a text in the code. */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
 /**

@@ -1,8 +1,8 @@
 /**
- * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an
- * import of a higher layer, an unlisted import of a neighbour layer, or an import of a forbidden package. The check
- * of the layers also fails for a cycle, and for a file or function above its budget. The check of the layers also
- * fails for a call that gets a turn, a clock or a random number past the context (`lib/seams.ts`).
+ * Checks the layers of the runtime, which scripts/lib/picture.ts describes. The check of the layers fails for an import
+ * of a higher layer, an unlisted import of a neighbour layer, or an import of a forbidden package. The check of the
+ * layers also fails for a cycle of imports, and for a file or function that is too long. `lib/seams.ts` lists calls
+ * that the check of the layers forbids, such as `Date.now` and `setTimeout`, because a simulation cannot control them.
  *
  * The picture of the layers is data in the file `lib/picture.ts`; docs/architecture.md shows it, as
  * scripts/architecture.ts draws it.
@@ -23,10 +23,7 @@ const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simul
  */
 const certified: ReadonlySet<string> = new Set(["attack", "examples"])
 
-/**
- * The module that makes certificates, which imports only Node, so that a program that imports it runs no code of a
- * test.
- */
+/** The module that makes TLS certificates for tests and examples. */
 const certificates = "@furrow/testing/Certificates"
 
 /** The packages that each published package may import. Private packages may import any package except testing. */

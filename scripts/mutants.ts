@@ -105,9 +105,7 @@ const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> =>
   }
 }
 
-/**
- * Tries every mutant in lanes of tests, which are copies of the checkout. Calls `tell` with the verdict on each mutant.
- */
+/** Tries every mutant in copies of the checkout. Calls `tell` with the verdict on each mutant. */
 export const hunt = async (
   root: string,
   ready: ReadonlyArray<Ready>,

@@ -78,8 +78,8 @@ const runOn = (project: string, expected: "bundle" | "modules", notices: number,
 }
 
 /**
- * Lists the cases in which actors run on separate modules: the reason that is logged, and the change of a file that
- * causes it.
+ * Checks in which cases actors load separate modules instead of the runtime bundle, for example if another version of
+ * Effect is installed.
  */
 const testBundle = (project: string) => {
   const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)

@@ -15,11 +15,14 @@ interface Package {
   readonly name: string
   /** Files of the packages that are loaded by a path of their own, so that each must exist as a file. */
   readonly loaded: ReadonlyArray<string>
-  /** Files that run before an actor knows which runtime it uses, so that they contain no code of other files. */
+  /**
+   * Files that run before an actor has found the runtime bundle. The build puts no code of Furrow's other files into
+   * the files that run first.
+   */
   readonly apart: ReadonlyArray<string>
   /**
-   * Files that an actor imports as it imports a user's module. Files that an actor imports like a user's module contain
-   * no code of other files, and import the same public modules as users.
+   * Files that are built like a module of a user: a file imports Furrow's public modules, and contains no code of other
+   * files.
    */
   readonly asUsers: ReadonlyArray<string>
 }
@@ -35,9 +38,7 @@ const packages: ReadonlyArray<Package> = [
   }
 ]
 
-/**
- * Files of an earlier build, and separate files of a compiler, are removed, because npm would pack them as well.
- */
+/** Removes the JavaScript files of an earlier build from the folder `dist`, because npm would pack them as well. */
 const clear = (dist: string): void => {
   if (!Fs.existsSync(dist)) return
   for (const path of Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })) {
@@ -99,9 +100,8 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // The files that run first in an actor are built apart from all other files, which they must not import. An import of
-  // another module by a file that runs first would load the whole package and Effect before the runtime bundle is
-  // found.
+  // A file that runs first in an actor may import only modules of Node. An import of a file of Furrow would load all of
+  // Effect before the actor has found the runtime bundle.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))
     if (early.length > 0) {

@@ -66,12 +66,11 @@ export const parts: ReadonlyArray<string> = ["developer tools", "distribution", 
 const idOf = (area: string, number: number): string => area.startsWith("W-") ? `${area}${number}` : `${area}-${number}`
 
 /**
- * Matches a sentence of docs/parity.md that begins without a noun, because such a sentence is not understood in a
- * table.
+ * Matches a sentence of docs/parity.md that begins with a forbidden word such as `Who` or `What` in place of a noun.
  */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
-/** The ids that the acceptance scenarios have in docs/parity.md; some numbers are missing on purpose. */
+/** The ids of the scenarios in docs/parity.md; each id needs a row there. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
   "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +
@@ -130,7 +129,7 @@ export const problems = (text: string, files: ReadonlyArray<TestFile>): Readonly
   ]
 }
 
-/** Counts the rows of docs/parity.md that have each fate. */
+/** Counts the rows of docs/parity.md that are marked as kept, changed, replaced, dropped or later. */
 export const summary = (text: string): string =>
   fates.map((fate) => `${rows(text).filter((row) => row.fate === fate).length} ${fate}`).join(", ")
 

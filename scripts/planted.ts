@@ -5,9 +5,9 @@
  *     npm run planted                      every fault of scripts/planted.json
  *     npm run planted -- --only parts      those whose name holds a text
  *
- * The planted faults are mutants, and for each of them a named test finds the fault as well (`npm run mutants`). Each
- * planted fault has one or several lists of kinds of steps, from which the simulation makes its programs. For a
- * planted fault without a list, the simulation makes its programs from all kinds of steps. The output of the script
+ * Each planted fault is a mutant of scripts/mutants, so a test finds the fault too (`npm run mutants`). The file
+ * scripts/planted.json lists for each fault the kinds of steps that the simulated programs contain. For a fault without
+ * a list in scripts/planted.json, the simulated programs contain all kinds of steps. The output of the script
  * planted.ts is a row of the table in docs/simulation.md for each planted fault.
  */
 import * as ChildProcess from "node:child_process"

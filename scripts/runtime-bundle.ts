@@ -4,8 +4,9 @@
  * is the bundle, and `dist/runtime` has a small file for each module, which exports what the module exports. The
  * module packages/node/src/internal/runtimeBundle.ts uses the runtime bundle.
  *
- * After the build, an actor runs with the bundle. The functions that this actor has called are marked so that V8
- * compiles them with the file (docs/decisions/0058-functions-compiled-with-the-file.md).
+ * The script runtime-bundle.ts then runs an actor with the new bundle, and puts parentheses around the functions that
+ * this actor has called. V8 compiles functions in parentheses when it loads the bundle
+ * (docs/decisions/0058-functions-compiled-with-the-file.md).
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -49,9 +50,9 @@ const publicOf = (name: string): ReadonlyArray<string> =>
     .map((file) => at("packages", name, "dist", file))
 
 /**
- * The start of an actor comes first in the runtime bundle, because the bundle's modules must be evaluated in the
- * order of the start. The runtime bundle includes the public modules that only a root uses, because an actor may
- * import the main program.
+ * The files whose imports make up the runtime bundle. The file runChild.js comes first, because an actor evaluates its
+ * modules first. The runtime bundle includes the public modules that only a root uses, because an actor may import the
+ * main program.
  */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
@@ -91,7 +92,9 @@ const options: InputOptions = {
   plugins: [lean, pure]
 }
 
-/** A module of a package that users import, by its path in the package. */
+/**
+ * A built module in the runtime bundle: the package that contains the module, and the module's path in that package.
+ */
 interface Module {
   readonly source: Source
   readonly path: string

@@ -12,7 +12,7 @@ import { read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/semantics.md"
 
-/** The number of rows in the table of docs/semantics.md that says which side of a dialog sees which outcome. */
+/** The number of rows in the table of cancellation in docs/semantics.md; each row needs a test. */
 const rows = 17
 
 /** Returns the numbers of the guarantees in the order of docs/semantics.md, where each guarantee begins a line. */
@@ -25,7 +25,10 @@ const head = (title: string): string => title.includes(":") ? title.slice(0, tit
 const named = (title: string): ReadonlyArray<number> =>
   Array.from(head(title).matchAll(/\bG(\d+)\b/g), ([, number]) => Number(number))
 
-/** Returns the rows of the table of cancellation that a test's title names: "26.1 row 5", "26.1 rows 16 and 17". */
+/**
+ * Returns the rows of the table of cancellation in docs/semantics.md that a test's title names, as in "26.1 rows 16 and
+ * 17".
+ */
 const rowsOf = (title: string): ReadonlyArray<number> => {
   const [, list] = /\b26\.1 rows? ([\d, and]+)/.exec(head(title)) ?? []
   return list === undefined ? [] : Array.from(list.matchAll(/\d+/g), ([row]) => Number(row))

@@ -45,8 +45,7 @@ const childrenOf = (node: Node): ReadonlyArray<Node> =>
   Object.values(node).flatMap((part: unknown) => Array.isArray(part) ? part.filter(isNode) : isNode(part) ? [part] : [])
 
 /**
- * Syntax nodes that are methods or accessors, each of which contains its function. Parentheses around a method would
- * be an error of syntax.
+ * The types of the syntax nodes around methods and accessors, whose functions JavaScript does not allow in parentheses.
  */
 const owners = new Set(["MethodDefinition", "Property"])
 
@@ -56,11 +55,14 @@ const isMethod = (owner: Node): boolean => {
 }
 
 interface Marked {
-  /** The functions of a file that are put in parentheses where they stand. */
+  /**
+   * The arrow functions and function expressions around which the build puts parentheses, so that V8 compiles them with
+   * the file.
+   */
   readonly wrapped: ReadonlyArray<Node>
   /**
-   * The declarations of functions at the top level of the file. A declared function is changed to a value at the
-   * beginning of the file, where it exists as early as before.
+   * Function declarations at the top level of a file, which the build replaces by function expressions at the beginning
+   * of that file.
    */
   readonly moved: ReadonlyArray<Node>
 }

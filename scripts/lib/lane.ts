@@ -19,7 +19,7 @@ export interface Order {
 
 /** The result of one test that Vitest has run in a copy of the checkout. */
 export interface Result {
-  /** The absolute path of the test file. */
+  /** The absolute path of the file that contains the test. */
   readonly file: string
   readonly name: string
   readonly state: "passed" | "failed"

@@ -1,8 +1,9 @@
 /**
- * A lane of tests is a copy of the checkout with a Vitest that stays alive, so that a test costs only its own time.
+ * Runs tests in a copy of the checkout, in one Vitest process that stays alive between the tests. A copy of the
+ * checkout with its Vitest process is called a *lane* in the code.
  *
- * Two lanes of tests share only those files of the checkout that never change. If a test hangs in a lane of tests,
- * the lane is killed with every process of its group, and starts again.
+ * If a test hangs, the Vitest process and all its child processes are killed, and a new Vitest process starts in the
+ * same copy.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -13,23 +14,23 @@ import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
 /**
- * The longest time in milliseconds of one test in a lane of tests, including the test's start. A test that hangs in a
- * lane of tests counts as having noticed the fault of the mutant.
+ * The longest time in milliseconds for which a test may run with a mutant, including the test's start. A mutant whose
+ * test takes longer than `testLimitMillis` counts as found.
  */
 const testLimitMillis = 120_000
 
 /**
- * Milliseconds that the worker process of a failed test has to end. The result of a failed test is known, so the
- * processes that the worker of this test leaves are killed.
+ * Milliseconds for which Vitest may still run after a test has failed. Vitest and its child processes are killed after
+ * `graceMillis`, because the result of the failed test is already known.
  */
 const graceMillis = 1_000
 
-/** The outcome of one test that a lane of tests has run. */
+/** The outcome of one test that Vitest has run in a copy of the checkout. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
- * Makes a copy of the checkout with packages of its own: workspace links lead into the copy, and all other packages
- * are shared.
+ * Copies the checkout to a temporary folder, and returns the folder's path. In `node_modules` of the copy, links to
+ * packages of this repository lead into the copy, and all other links lead to the original packages.
  */
 export const copy = (root: string): string => {
   const to = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-")))
@@ -56,15 +57,15 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** The report of a lane of tests about one run: the results of the tests, and how the run ended. */
+/** The report about one run of Vitest: the results of the tests, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
 /**
- * Returns the result of one test from a run of a lane of tests; the test is given by all names that it may have. A
- * test file that cannot be loaded gives no results of tests.
+ * Returns the result of one test from the report about a run of Vitest; the test is given by all names that it may
+ * have. A test file that cannot be loaded gives no results of tests.
  */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -79,22 +80,22 @@ const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
 
 export interface Lane {
-  /** The path of the copy of the checkout in which a lane of tests runs. */
+  /** The path of the copy of the checkout in which the tests run. */
   readonly at: string
-  /** Runs one test in a lane of tests, and returns the test's outcome. */
+  /** Runs one test in the copy of the checkout, and returns the test's outcome. */
   readonly runOne: (test: Named) => Promise<Shown>
-  /** Tells the Vitest of a lane of tests which files have changed, by their paths below the copy of the checkout. */
+  /** Tells the running Vitest process which files have changed, by their paths below the copy of the checkout. */
   readonly forget: (files: ReadonlyArray<string>) => void
   /**
-   * Runs several tests of one file together in a lane of tests. A test that fails together with other tests is run
-   * again alone, because it may only have been too slow.
+   * Runs several tests of one file together in the copy of the checkout. A test that fails together with other tests is
+   * run again alone, because it may only have been too slow.
    */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
-  /** Kills the Vitest of a lane of tests, and removes the lane's copy of the checkout. */
+  /** Kills the Vitest process, and removes its copy of the checkout. */
   readonly close: () => void
 }
 
-/** Opens a lane of tests in a new copy of the checkout. */
+/** Makes a new copy of the checkout in which tests can run. */
 export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   const at = copy(root)
   let child: ChildProcess.ChildProcess | undefined
@@ -107,13 +108,13 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     try {
       process.kill(-pid, "SIGKILL")
     } catch {
-      // The process of the lane of tests has already ended.
+      // The Vitest process has already ended.
     }
   }
 
   /**
-   * Waits until the process of a lane of tests sends a message for which `decide` returns a value, or until the given
-   * milliseconds have passed.
+   * Waits at most `millis` milliseconds for a message of the Vitest process for which the function `decide` returns a
+   * value, and returns this value.
    */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
     new Promise<A | "hung" | "broken">((resolve) => {
@@ -135,7 +136,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     if (child !== undefined) return child
     const started = ChildProcess.fork(Path.join(import.meta.dirname, "lane.ts"), [], {
       cwd: at,
-      // The process of a lane of tests leads its own process group, which includes the workers of Vitest.
+      // The Vitest process leads a process group of its own, so that a single signal ends Vitest and its workers.
       detached: true,
       stdio: ["ignore", "ignore", "ignore", "ipc"]
     })
@@ -191,7 +192,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Gives each piece of work to the next free lane of tests. */
+/** Calls the function `todo` once for each piece of work, with the next copy of the checkout that runs no tests. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

@@ -11,7 +11,7 @@ import type { Named } from "./tests.ts"
 
 /** One edit of a mutant: the replacement of a text in one file. */
 export interface Edit {
-  /** The path of a file to edit, or of a folder in which exactly one file contains the text. */
+  /** The path of the file to edit, or of a folder in which exactly one file contains the text in `find`. */
   readonly in: string
   readonly find: string
   readonly replace: string
@@ -127,7 +127,7 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** Returns the ids of the rows of docs/parity.md, without the rows of the acceptance scenarios. */
+/** True for the id of a row in docs/parity.md, such as `W-O2`, but not for the id of a scenario, such as `S001`. */
 const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
 
 /**

@@ -64,7 +64,7 @@ export interface Sample {
   readonly tests: ReadonlyArray<string>
 }
 
-/** Reads the sample of changes, in a process whose working directory is the copy of the checkout. */
+/** Reads the file sample.json, which lists the mutations and tests of a mutation run, from the working directory. */
 export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
 
 /** A place in a file as Stryker's plugins count it: lines and columns begin at zero. */

@@ -10,7 +10,7 @@ export interface Layer {
   readonly imports: ReadonlyArray<string>
 }
 
-/** Layers of the runtime that every layer may import. */
+/** Names of the layers (folders) of the runtime that all other layers may import. */
 export const leaves: ReadonlyArray<string> = ["contract", "settings", "inspect", "errors"]
 
 /** The layers of packages/actor/src/internal, from the top. */

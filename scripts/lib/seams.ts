@@ -1,7 +1,7 @@
 /**
- * Finds calls that the platform-neutral runtime must not make, because they get turns, clocks, random numbers or
- * fibers past the context. The runtime takes turns, clocks and random numbers from its context, so that a simulation
- * decides every order.
+ * Finds calls such as `Date.now`, `setTimeout` and `Math.random` in the packages protocol and actor, which must not
+ * contain them. The runtime takes time, turns and random numbers from its Effect context, so that a simulation can
+ * decide every order.
  */
 import type { Call } from "./source.ts"
 
@@ -39,7 +39,7 @@ const forbidden: ReadonlyArray<
   { callee: /^new Date$/, bare: true, instead: clock }
 ]
 
-/** Returns the forbidden calls of one source file, one line each. */
+/** Returns one message for each forbidden call in a source file, such as a call of `Date.now`, with the call's line. */
 export const problems = (pack: string, path: string, calls: ReadonlyArray<Call>): ReadonlyArray<string> => {
   if (!bound.has(pack) && !platforms.has(pack) || exempt.has(`${pack}/${path}`)) return []
   return calls.flatMap(({ args, callee, line }) => {

@@ -10,8 +10,8 @@ export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 /** Published packages that contain only a command, and no module to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]
 
-// The command `npm run` tells child processes its own project, by variables of the environment. The variables that
-// `npm run` sets are removed, because the command `npm` that is started here works in another project.
+// The command `npm run` puts the path of its project into environment variables. The variables of `npm run` are removed
+// for child processes, because the command `npm` that this script starts works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 

@@ -15,7 +15,7 @@ const all = (code: string, ...functions: ReadonlyArray<string>): ReadonlyArray<R
 /** Bytes of V8's code cache for a file that has only been compiled. */
 const compiled = (code: string): number => new Vm.Script(code).createCachedData().length
 
-describe("Marked functions of a bundle are compiled with their file", () => {
+describe("Functions that are marked for early compilation are in the code cache of their bundle", () => {
   it("a function that is marked for early compilation is in the code cache of a file whose functions have never run", () => {
     const body = "{ let sum = a; for (let i = 0; i < b; i++) sum += i * a - b; return [sum, a, b].join() }"
     const arrow = `(a, b) => ${body}`

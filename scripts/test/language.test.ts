@@ -121,7 +121,7 @@ Whatever is drawn comes from the sources.
     ])
   })
 
-  it("a file without a budget may have no language faults", () => {
+  it("the language check fails at each language fault in a file that has no row in scripts/language.json", () => {
     assert.strictEqual(Language.problems(two, { "b.md": { headless: 2, riddle: 0 } }).length, 3)
   })
 
@@ -154,7 +154,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
 
-  it("a seed decides which sentences are drawn for a reader, and the draw keeps all sentences that were not rewritten in their order", () => {
+  it("a seed decides which sentences are drawn, and a sentence that is removed from the files does not change the draw of the others", () => {
     const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
       file: "a.md",
       line: n,
@@ -175,7 +175,7 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Language.draw([short, { ...sentence(61), place: "text" }], "seed", 10), [])
   })
 
-  it("the language check shows a sentence that was drawn for a reader with the code in it", () => {
+  it("the language check shows a drawn sentence to a reader with its code spans, which it otherwise replaces by an ellipsis", () => {
     const [sentence] = Prose.ofPage("Calls of `Actor.start` need\na nursery.\n")
     assert.deepInclude(sentence, {
       text: "Calls of `…` need a nursery.",

@@ -114,7 +114,7 @@ describe("The layers check", () => {
     )
   })
 
-  it("the layers check knows which packages let other packages import their folder `internal`, and which let only the sources import it", () => {
+  it("the layers check fails for a package.json that exports the folder `internal` under another condition than `furrow-source`", () => {
     const withExport = (target: unknown) =>
       check({
         "actor/package.json": JSON.stringify({ exports: { "./*": "./dist/*.js", "./internal/*": target } }),

@@ -42,7 +42,7 @@ describe("The lock script", () => {
     assert.deepStrictEqual(missing(complete(lock)), [])
   })
 
-  it("the lock script puts the platform builds of a tool with two versions beside the version to which each build belongs", () => {
+  it("the lock script adds a missing platform build beside the version of the tool that needs it, if two versions of the tool are installed", () => {
     const tool = { version: "1.0.0", optionalDependencies: { "@tool/linux-x64-musl": "1.0.0" } }
     const older = { version: "0.9.0", optionalDependencies: { "@tool/linux-x64-musl": "0.9.0" } }
     const both = {

@@ -26,7 +26,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
 describe("A mutant is applied to the code", () => {
-  it("a mutant finds the text that it replaces in a folder, whatever the layout of the text", () => {
+  it("a mutant finds the text that it replaces in the files of a folder, even if the text is wrapped or spaced differently there", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual(Array.from(ready[0]!.changed), [
@@ -55,7 +55,7 @@ describe("A mutant is applied to the code", () => {
     ])
   })
 
-  it("a mutant's text does not match in the middle of a word", () => {
+  it("the text that a mutant replaces is found only where it begins and ends at the border of a word", () => {
     const words = { in: "packages/a/src", find: "const count = 2", replace: "" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [words] }).problems, [])
     assert.isFalse(Mutants.pattern("onst count").test("const count"))
@@ -148,7 +148,7 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false
 }
 
-describe("A run selects some of the mutants", () => {
+describe("The option --part of npm run mutants selects a part of the mutants, and all parts together have each mutant once", () => {
   it("the parts into which the mutants are divided contain each mutant once, and an impossible part is refused", () => {
     const places = Array.from({ length: 10 }, (_, place) => place)
     const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
@@ -157,7 +157,7 @@ describe("A run selects some of the mutants", () => {
   })
 })
 
-describe("A run applies every mutant in a copy", () => {
+describe("The run of all mutants applies each mutant in a copy of the repository", () => {
   it(
     "the run of all mutants applies each mutant in a copy, where packages import each other's copies, and leaves no files",
     {

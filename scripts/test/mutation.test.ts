@@ -87,7 +87,7 @@ describe("The page docs/mutation.md", () => {
     }
   })
 
-  it("the page docs/mutation.md is about the protocol and every machine of the runtime", () => {
+  it("the mutation test changes the files of the protocol and of the machines of the runtime", () => {
     const files = Mutation.changedFiles(root)
     for (const name of ["protocol/src/Frame", "protocol/src/internal/hot", "actor/src/internal/pool/Table"]) {
       assert.include(files, `packages/${name}.ts`)

@@ -91,7 +91,7 @@ describe("The page docs/README.md", () => {
     ])
   })
 
-  it("the check of docs/README.md refuses a list item without a sentence, and a group of another name", () => {
+  it("the check of docs/README.md refuses a list item that is not a link with one sentence, and a heading that names no group of pages", () => {
     assert.deepStrictEqual(
       unlisted("## Tutorials\n\n- [A](a.md)\n\n## Others\n\n- [B](b.md): b.\n", "docs/a.md", "docs/b.md"),
       [

@@ -12,10 +12,10 @@ const instead = (id: string, line: string) =>
   problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
 
 describe("The check of docs/parity.md", () => {
-  it("every row of docs/parity.md has a fate, and a row that is kept or changed names tests that exist", () =>
+  it("each row of docs/parity.md says whether its behaviour is kept, changed, replaced, dropped or postponed, and a kept or changed row names existing tests", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 
-  it("the check of docs/parity.md reports a missing or repeated row, an unknown fate, a riddle, and a test that does not exist", () => {
+  it("the check of docs/parity.md reports a missing or repeated row, an unknown status, a sentence without a clear subject, and a missing test", () => {
     assert.deepStrictEqual(instead("OVR-7", "gone"), [`${document}: OVR-7 is missing`])
     assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | - |"), [
       `${document}: OVR-7: is kept and names no test`

@@ -53,7 +53,7 @@ describe("The page docs/reference.md", () => {
     assert.deepStrictEqual(problems(without(/^\| 141 .*\n/m)), ["exit code 141: there is no row for it"])
   })
 
-  it("the check of docs/reference.md refuses rows of unknown things, other defaults, and other fields", () => {
+  it("the check of docs/reference.md reports an option, a default or an event's field in the page that differs from the source", () => {
     assert.deepStrictEqual(problems(page.replace("| `guard` |", "| `gaurd` |")), [
       "NodeSpawner.Options: there is no row for guard",
       "NodeSpawner.Options: gaurd is not there, or has two rows"

@@ -166,8 +166,8 @@ const firstPid = 10_000_000
 export type Between = (process: ProcessHandle) => ProcessHandle
 
 /**
- * A function of a test that changes the transport between actors that dial each other. The whole tree then uses the
- * transport that the function returns.
+ * A function of a test that gets the transport between actors that dial each other, and returns the transport that the
+ * whole tree uses instead.
  *
  * @category models
  * @since 0.1.0

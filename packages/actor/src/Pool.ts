@@ -356,9 +356,8 @@ export interface PoolClass<in out Self, Name extends string, X, out Uses> extend
   new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
   readonly key: Name
   /**
-   * For a pool class `Hashing`, the Layer `Hashing.layer` makes the pool with the options of the class. The call
-   * `Hashing.layer({ size: 8 })` returns a Layer that makes the pool with 8 workers instead. The Layer `Hashing.layer`
-   * is one value, so a graph of Layers that uses `Hashing.layer` twice has one pool.
+   * The Layer that makes the pool with the options of the pool class. A call of the property `layer` with other options
+   * returns a Layer that makes the pool with those options.
    */
   readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
 }
@@ -412,8 +411,8 @@ export const Service = <Self>(): MakeService<Self> =>
  * with the given options. A client over a pool is like a client of `Actor.rpcClient`, but its requests may also fail
  * with `PoolFull` and `TaskTimeout`.
  *
- * The handlers of an RpcGroup are built once in each worker. The handlers get the same client id with all requests of
- * one client.
+ * Each worker builds the handlers of its RpcGroup once. A handler of an RpcGroup gets the same client id with each
+ * request of the same RpcClient.
  *
  * @example
  * ```ts

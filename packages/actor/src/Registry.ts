@@ -319,7 +319,7 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // If the shared actor has ended for good, this actor gives its share back, and asks the root for the shared actor
+    // If the shared actor has ended for good, its user gives the share back, and asks the root for the shared actor
     // again.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)

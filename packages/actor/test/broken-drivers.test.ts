@@ -65,7 +65,7 @@ describe("A spawner that breaks its duties fails the start of its actor", () => 
     "that answers with nonsense": [() => Effect.succeed({ pid: 4 }), /the spawner answered with no handle/]
   }
   for (const [title, [does, expected]] of Object.entries(ways)) {
-    it.live(`a spawner ${title} fails the start of an actor with SpawnFailed at the step \`process\``, () =>
+    it.live(`the start of an actor fails with SpawnFailed at the step \`process\` if the spawner breaks (case: a spawner ${title})`, () =>
       Effect.gen(function*() {
         answer = does
         assert.match(yield* messageOf(start, around), expected)
@@ -127,7 +127,7 @@ describe("A transport that breaks its duties fails its dials, and delays no end 
     "whose dials throws": [{ dials: thrown }, /a transport threw when asked whether it dials: out of luck/]
   }
   for (const [title, [change, expected]] of Object.entries(ways)) {
-    it.live(`a transport ${title} fails each dial with an error that names the fault of the transport`, () =>
+    it.live(`a dial fails with an error that names the fault if the driver of the transport breaks (case: a transport ${title})`, () =>
       inTime(Effect.gen(function*() {
         doing = change
         assert.match(yield* Effect.provide(call, layer), expected)
@@ -173,7 +173,7 @@ describe("A root's Discovery that does not answer fails the requests that wait f
     "opens nothing": [() => Effect.succeed(undefined), /it opened no directory/]
   }
   for (const [title, [open, expected]] of Object.entries(ways)) {
-    it.live(`a Discovery whose \`open\` ${title} fails each use of the registry with RuntimeLayerError`, () =>
+    it.live(`each use of the registry fails with RuntimeLayerError if the function \`open\` of the Discovery breaks (case: \`open\` ${title})`, () =>
       Effect.gen(function*() {
         assert.match(yield* messageOf(Registry.list(), opening(open)), expected)
       }))

@@ -33,7 +33,7 @@ const broken = (handle: Partial<Spawner.ProcessHandle>, deaf = () => false) =>
     }
   })
 
-describe("An owner goes on when a process handle of its actor breaks its duties", () => {
+describe("An owner ends its actor even if the spawner's handle of the actor's process throws, or never reports the exit", () => {
   it.effect("G97: an actor whose process handle never reports the exit is given up after its kill, is lost, and is logged", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
@@ -52,7 +52,7 @@ describe("An owner goes on when a process handle of its actor breaks its duties"
   })
 
   for (const member of ["whenExited", "signal", "lastLines"] as const) {
-    it.effect(`G97: an actor whose process handle throws in ${member} still works, and can be ended`, () => {
+    it.effect(`G97: an actor answers calls and can be ended even if a function of its process handle throws (case: ${member})`, () => {
       const logs = captureLogs()
       let deaf = false
       return Effect.gen(function*() {
@@ -85,7 +85,7 @@ describe("An owner goes on when a process handle of its actor breaks its duties"
   })
 })
 
-describe("A listener for the end of an actor may throw without harm", () => {
+describe("An actor's end is reported to all listeners even if one of them throws", () => {
   it.effect("G97: a listener for the end of an actor may throw: all other listeners are called, and the nursery ends", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {

@@ -196,7 +196,7 @@ describe("A cancel passes its author and its reason on to handlers and callers",
       assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "first", cleanup: [] })
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 6: a handler that interrupts itself fails its call with a cancellation whose author is the handler's actor", () =>
+  it.effect("26.1 row 6 of docs/semantics.md: a handler that interrupts itself fails its call with a cancellation whose author is the handler's actor", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(quits()))
       assert.instanceOf(error, ActorError.ContextCancelled)
@@ -245,7 +245,7 @@ describe("A cancel passes its author and its reason on to handlers and callers",
       assert.strictEqual(error.reason, "the budget is spent")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 5 and 14: a cancellation that comes from a deeper actor keeps its author while callers pass it up", () =>
+  it.effect("26.1 row 5 and 14 of docs/semantics.md: a cancellation from a grandchild keeps its author while the actors between pass it on to the first caller", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.runInActor(relay({ millis: 500 }))))
@@ -257,7 +257,7 @@ describe("A cancel passes its author and its reason on to handlers and callers",
       assert.strictEqual(error.reason, "not needed")
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("26.1 row 3: a cancellation is an error that its caller can catch", () =>
+  it.effect("26.1 row 3 of docs/semantics.md: a cancellation is an error that its caller can catch", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const caught = Actor.runInActor(betrayed({ millis: 100 })).pipe(

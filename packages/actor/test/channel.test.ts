@@ -85,7 +85,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
 
 describe("A peer that breaks a rule of the protocol loses its connection", () => {
   it.effect.each(words)(
-    "a peer that says $0 breaks $1: every open call of both sides fails, and each error names the side that broke the rule",
+    "if a peer's words break a rule, every open call of both sides fails, and each error names the side at fault (case: $0 breaks $1)",
     ([, rule, said]) =>
       Effect.gen(function*() {
         const [left, right] = yield* crowded
@@ -98,7 +98,7 @@ describe("A peer that breaks a rule of the protocol loses its connection", () =>
   )
 
   it.effect.each(bytes)(
-    "a peer that says $0 breaks $1: every open call fails",
+    "if a peer's bytes break a rule of the protocol, every open call on the connection fails (case: $0 breaks $1)",
     ([, rule, sent]) =>
       Effect.gen(function*() {
         const peer = raw(dialler("left"))
@@ -152,7 +152,7 @@ describe("A peer that breaks a rule of the protocol loses its connection", () =>
     }))
 })
 
-describe("A connection numbers its dialogs", () => {
+describe("A connection gives odd numbers to the dialogs of the dialler, and even numbers to the dialogs of the acceptor", () => {
   it.effect("the numbers of dialogs grow by two: 1, 3, 5 at the dialler, 2, 4, 6 at the acceptor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
@@ -255,7 +255,7 @@ describe("A peer that says Bye ends the open calls to it", () => {
     ["failed", { _tag: "Failed", boxed }, "RemoteActorError", /out of luck/],
     ["returned", { _tag: "Returned" }, "ChannelClosed", /it has ended/]
   ])(
-    "G78: a peer's Bye ends this side's open calls according to how the peer ended: $0",
+    "G78: when an actor's peer says Bye, the actor's open calls to the peer fail with the error for the end that the Bye reports (case: $0)",
     ([, how, tag, message]) =>
       Effect.gen(function*() {
         const [left, right] = yield* crowded
@@ -350,19 +350,22 @@ describe("A handshake decides whether two PeerChannels become connected", () => 
     ["a ping before the greeting", [{ _tag: "Ping", n: 1 }]],
     ["two greetings", [diallerWord(), diallerWord()]]
   ]
-  it.effect.each(early)("a peer that says $0 breaks HandshakeOrder", ([, said]) =>
-    Effect.gen(function*() {
-      const peer = raw(acceptor("right"))
-      peer.end.open()
-      for (const word of said) peer.say(word)
-      yield* settle
-      const { closed, lost } = peer.end
-      assert.instanceOf(closed, ActorError.ProtocolViolation)
-      assert.strictEqual((closed as ActorError.ProtocolViolation).rule, "HandshakeOrder")
-      assert.deepStrictEqual(lost, [closed])
-      assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
-      assert.isTrue(peer.ended())
-    }))
+  it.effect.each(early)(
+    "a dialler whose greeting is late, wrong or repeated breaks the rule HandshakeOrder and loses the connection (case: $0)",
+    ([, said]) =>
+      Effect.gen(function*() {
+        const peer = raw(acceptor("right"))
+        peer.end.open()
+        for (const word of said) peer.say(word)
+        yield* settle
+        const { closed, lost } = peer.end
+        assert.instanceOf(closed, ActorError.ProtocolViolation)
+        assert.strictEqual((closed as ActorError.ProtocolViolation).rule, "HandshakeOrder")
+        assert.deepStrictEqual(lost, [closed])
+        assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
+        assert.isTrue(peer.ended())
+      })
+  )
 
   it.effect("bytes that are no greeting end the connection, with an error that names the fault", () =>
     Effect.gen(function*() {

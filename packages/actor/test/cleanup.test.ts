@@ -23,7 +23,7 @@ describe("An actor ends within a bound even if its cleanup fails or hangs", () =
       ["never ends", releaseHangs, cutOff, 4750]
     ] as const
   ) {
-    it.effect(`G72: portal.cancel returns even if a release in the actor ${how}, and the owner gets the failure of the release`, () => {
+    it.effect(`G72: portal.cancel returns, and the owner gets the failure, when a finalizer of the actor is broken (case: a finalizer ${how})`, () => {
       const { layer, lines } = captureLogs()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -50,7 +50,7 @@ describe("An actor ends within a bound even if its cleanup fails or hangs", () =
       }).pipe(drained, Effect.provide(MemoryActor.layer), Effect.provide(layer))
     })
 
-    it.effect(`G72: an uncaught error ends an actor even if a release in the actor ${how}, and fails the nursery of the actor`, () => {
+    it.effect(`G72: an uncaught error ends an actor and fails its nursery even if a finalizer of the actor is broken (case: a finalizer ${how})`, () => {
       const theatre = Puppets.make()
       return Effect.gen(function*() {
         const events = yield* collectEvents
@@ -70,7 +70,7 @@ describe("An actor ends within a bound even if its cleanup fails or hangs", () =
       }).pipe(drained, Effect.provide(theatre.layer))
     })
 
-    it.effect(`G72: an actor in which a release ${how} ends when its parent is lost`, () => {
+    it.effect(`G72: an actor ends when its parent is lost, even if a finalizer of the actor is broken (case: a finalizer ${how})`, () => {
       const theatre = Puppets.make()
       return Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(call(), { name: "frank" })))

@@ -16,7 +16,7 @@ const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type,
     return yield* bob.open(chat({ room: "a" }), (dialog) => body(dialog.stream))
   })).pipe(Effect.provide(MemoryActor.layer))
 
-describe("The stream of a dialog becomes Effect's Stream, Sink or Channel", () => {
+describe("The functions of a MsgStream turn it into an Effect Stream, Sink or Channel that sends and receives the dialog's values", () => {
   it.effect("a Sink of a dialog sends and then ends its own direction, and a Stream of the dialog receives until the callee ends the other direction", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)
@@ -34,7 +34,7 @@ describe("The stream of a dialog becomes Effect's Stream, Sink or Channel", () =
       assert.deepStrictEqual(texts, ["A", "B", "C"])
     })))
 
-  it.effect("an error in the input of a dialog's Channel is the Channel's own error", () =>
+  it.effect("a Stream that fails while it is piped through the Channel of a dialog fails the Channel with the same error", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       const error = yield* Stream.concat(Stream.make(say("a")), Stream.fail("broken")).pipe(
         Stream.pipeThroughChannel(stream.toChannel<string>()),

@@ -102,7 +102,7 @@ describe("The deadline of a call crosses to the called actor", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("timeouts of fractional milliseconds cross to an actor", () =>
+  it.effect("a call is cancelled and acknowledged when the bounds of the caller are fractions of milliseconds", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })

@@ -17,7 +17,7 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
 
 describe("A value that is nested too deep, or contains itself, cannot be sent", () => {
   for (const shape of ["deep", "round"] as const) {
-    it.effect(`G105: a payload that is nested too deep fails at the caller with PayloadInvalid, which names the faulty field (${shape})`, () =>
+    it.effect(`G105: a payload that is nested too deep fails at the caller with PayloadInvalid, which names the faulty field (shape: ${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [measure] })
         const tree = shape === "deep" ? deep(1000) : round()
@@ -27,7 +27,7 @@ describe("A value that is nested too deep, or contains itself, cannot be sent", 
         assert.strictEqual(yield* frank.run(measure({ tree: deep(100) })), 100)
       })).pipe(inMemory))
 
-    it.effect(`G105: an answer that is nested too deep fails at the callee with PayloadInvalid, which names the faulty field (${shape})`, () =>
+    it.effect(`G105: an answer that is nested too deep fails at the callee with PayloadInvalid, which names the faulty field (shape: ${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [grow] })
         const error = invalid(yield* Effect.flip(frank.run(grow({ shape }))))

@@ -119,7 +119,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
 
 describe("A callee that breaks rules of the protocol fails the calls to it", () => {
   it.effect.each(rows)(
-    "a callee that says $0 breaks $1: every call and stream to it fails, and the error names the side that broke the rule",
+    "if a callee's words break a rule, every call and stream to the callee fails, and the error names the side at fault (case: $0 breaks $1)",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const { end, fibers, gate, said, say } = yield* caller
@@ -168,7 +168,7 @@ describe("A callee that breaks rules of the protocol fails the calls to it", () 
     }).pipe(drained))
 })
 
-describe("A callee protects itself from a caller that breaks rules of the protocol", () => {
+describe("A callee interrupts the handlers of a caller that breaks a rule of the protocol, and ends the connection", () => {
   const breaches: ReadonlyArray<readonly [title: string, rule: string, words: ReadonlyArray<Message>]> = [
     ["a second cancel", "DialogOrder", [
       { _tag: "Cancel", dialog: 1, by: idOf("left"), reason: "once", deadline: 0 },
@@ -180,7 +180,7 @@ describe("A callee protects itself from a caller that breaks rules of the protoc
     ["credit of more bytes than the window", "CreditExcess", [{ _tag: "Credit", dialog: 3, items: 0, bytes: 1001 }]]
   ]
   it.effect.each(breaches)(
-    "a caller that says $0 breaks $1: its handlers are interrupted, and the connection ends",
+    "if a caller's words break a rule, the callee interrupts the caller's handlers and ends the connection (case: $0 breaks $1)",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh

@@ -79,7 +79,7 @@ describe("A connection that was dialled in memory keeps the contract of a connec
   for (const { run, title } of ConnectionSuite.contract(TransportSuite.dialled(hub))) it.live(title, () => run)
 })
 
-describe("The registrar of a tree keeps the contract of a Discovery", () => {
+describe("The registrar of a tree passes the test suite that every Discovery must pass", () => {
   const make = DiscoverySuite.fromLayer(Discovery.layerTree)
   for (const { run, title } of DiscoverySuite.contract(make)) it.live(title, () => run)
 })

@@ -101,7 +101,7 @@ describe("An actor reports its events to several readers", () => {
     }).pipe(inMemory))
 })
 
-describe("An actor shows its state in statistics", () => {
+describe("Actor.statistics returns the identity, the endpoints and the children of the running actor", () => {
   it.effect("G63: Actor.statistics shows the actor's identity, what it serves, its children and their rungs of the shutdown ladder", () =>
     Effect.gen(function*() {
       yield* Journal.fresh

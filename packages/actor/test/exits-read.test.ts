@@ -92,7 +92,7 @@ describe("Nursery.exits gives the exits of a nursery's actors", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G122: the loss of an actor fails the nursery and is not read from Nursery.exits if it comes ${when}`, () =>
+    it.effect(`G122: the loss of an actor fails the nursery if no reader takes the exit from Nursery.exits (case: the loss comes ${when})`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {

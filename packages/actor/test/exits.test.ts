@@ -61,7 +61,7 @@ describe("The exit of an actor is equal for all its readers", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G93: the exit of handlers in this process is reported like the exit of an actor", () =>
+  it.effect("G93: portal.wait returns the exit Cancelled when the Scope of a Service from layerTest, which has no process of its own, closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const counter = Counter.layerTest(Effect.succeed({
@@ -125,7 +125,7 @@ describe("A failed cleanup of an actor is reported to the owner that ended the a
       assert.deepStrictEqual(reasonsOf(yield* Fiber.await(region)), ["Interrupt", "Die the release broke"])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: a failed cleanup fails the closing of a Scope as a dying finalizer does, unless the Scope has failed", () =>
+  it.effect("G94: an actor's failed cleanup is a defect of its Scope, but a Scope that failed already keeps its own failure alone", () =>
     Effect.gen(function*() {
       const scoped = Actor.startScoped("frank", { expose: [releaseDies] })
       assert.deepStrictEqual(reasonsOf(yield* Effect.exit(Effect.scoped(scoped))), ["Die the release broke"])

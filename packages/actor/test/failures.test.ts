@@ -298,7 +298,7 @@ describe("the first failure of a nursery wins, and later failures are kept as da
     }).pipe(inMemory))
 
   for (const depth of [1, 3]) {
-    it.effect(`${depth} nested nurseries fail with one typed error that came from the innermost nursery`, () =>
+    it.effect(`nested nurseries fail with one typed error, from the innermost nursery, when actors of the innermost nurseries fail (depth: ${depth})`, () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(breed({ depth, name: "leaf" }))))
         yield* pass(500)

@@ -108,7 +108,7 @@ describe("An actor calls the endpoints of its parent", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a child cannot end its parent", () =>
+  it.effect("a child that cancels its parent through a portal gets an error, and the parent continues", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(rebels()))
       assert.instanceOf(error, ActorError.RemoteActorError)

@@ -66,7 +66,7 @@ describe("The machine of a fan-out shares one stream between its readers", () =>
     assert.deepStrictEqual(world.feed, [4, 5])
   })
 
-  it("a fan-out counts as shared between readers while it has a member", () => {
+  it("FanOut.isShared is true while the fan-out has a member, and false before and afterwards", () => {
     const world = new World()
     assert.isFalse(FanOut.isShared(world.state))
     const id = world.join("wait")
@@ -124,7 +124,7 @@ describe("The machine of a fan-out shares one stream between its readers", () =>
     assert.deepStrictEqual(times(3, () => world.take(first)), [3, 4, 5])
   })
 
-  it("the owner of a fan-out holds back no member, is told of its lost items, and gets its unread items back when the last member leaves", () => {
+  it("a fan-out's reader with the policy `owner` holds back no member, hears that it lost items, and gets its unread items when the last member leaves", () => {
     const world = new World()
     const member = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -136,7 +136,7 @@ describe("The machine of a fan-out shares one stream between its readers", () =>
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("unread items of a fan-out go to the owner when the other members leave, however far the owner has fallen behind", () => {
+  it("unread items of a fan-out go to the reader with the policy `owner` when all other members leave, even if this reader is far behind", () => {
     const world = new World()
     const slow = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -149,7 +149,7 @@ describe("The machine of a fan-out shares one stream between its readers", () =>
     assert.deepStrictEqual(world.feed, [3, 4, 5, 6, 7, 8, 9])
   })
 
-  it("a reader by the Stream `toStream` becomes a waiting member of the fan-out together with the first member, unless the reader has left before", () => {
+  it("a running reader of `toStream` becomes a member of the fan-out, with the policy `wait`, when another reader subscribes", () => {
     const world = new World()
     world.input({ _tag: "Attach", id: 8, capacity: 2 })
     world.input({ _tag: "Attach", id: 9, capacity: 2 })
@@ -180,7 +180,7 @@ describe("The machine of a fan-out shares one stream between its readers", () =>
   ])
 
   it.prop(
-    "members of a fan-out come and go without loss or repetition except by their own policy, in bounded memory",
+    "a member of a fan-out gets each item once and in bounded memory; only a member whose policy allows a loss may lose items",
     { moves: Arbitrary.array(Arbitrary.schema(anyMove), { maxLength: 40 }) },
     ({ moves }) => {
       const world = new World()

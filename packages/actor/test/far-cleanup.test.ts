@@ -108,7 +108,7 @@ describe("A callee's finalizer that dies after a cancel fails the call of the ca
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
     })))
 
-  it.effect("G41, G82: a failed finalizer of an interrupted body is in the cause beside the callee's defect, or is data beside the callee's typed error", () =>
+  it.effect("G41, G82: a dying finalizer of an interrupted body adds its defect to the callee's defect, or an annotation to the callee's typed error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
       const both = ["Interrupt", "Die here", `Die ${broke}`]
@@ -133,7 +133,7 @@ describe("A callee's finalizer that dies after a cancel fails the call of the ca
       )
     })))
 
-  it.effect("G82: a failed finalizer of a dialog's callee is kept as data beside the body's own error, which can be caught, and is reported", () =>
+  it.effect("G82: when a body fails and then the callee's finalizer dies, Portal.open fails with the body's error, and the finalizer's failure is logged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -152,7 +152,7 @@ describe("A callee's finalizer that dies after a cancel fails the call of the ca
       assert.isTrue(told(logs.lines, "untidyTalk"))
     })))
 
-  it.effect("G82: a failed finalizer of a dialog's callee is the result of the dialog that its body cancelled, and fails Portal.open", () =>
+  it.effect("G82: Portal.open fails with the failure of the callee's finalizer when the body has cancelled the dialog and returned", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(untidyTalk(), (dialog) => dialog.cancel("enough")))
       assert.deepStrictEqual(reasons(exit), [`Fail ${broke}`])

@@ -129,7 +129,7 @@ describe("An actor that gets a signal asks its parent for its end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: parent, reason: "nursery done" })
     })))
 
-  it.effect("G90: an actor that gets a signal exits with the signal's code if its parent ends it in the actor's own name", () =>
+  it.effect("G90: an actor that gets SIGTERM asks its parent for its end, and exits with code 143 when the parent cancels it for SIGTERM", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.signal("SIGTERM", 143)

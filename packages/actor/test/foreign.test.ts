@@ -24,7 +24,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 /** Looks until foreign code has noticed so much: an event of it needs no time of the Clock. */
 const noticed = (expected: ReadonlyArray<string>) => Effect.map(settle, () => assert.deepStrictEqual(notes, expected))
 
-describe("A handler runs foreign code", () => {
+describe("A handler waits for foreign code, and aborts the foreign code's AbortSignal when the call is cancelled", () => {
   it.effect("G160: a promise in a handler resolves or rejects the call, and is aborted together with the call", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
@@ -71,7 +71,7 @@ describe("A handler runs foreign code", () => {
     })))
 })
 
-describe("A callback of foreign code feeds a stream", () => {
+describe("A callback of foreign code produces the items of a stream until its reader leaves or the callback ends", () => {
   it.effect("a callback that feeds a stream is cleaned up when the reader leaves, and its end or failure ends or fails the stream", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const all = yield* Stream.runCollect(bob.stream(feed({ count: 100, fails: false })))

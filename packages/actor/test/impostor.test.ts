@@ -59,7 +59,7 @@ const lies: ReadonlyArray<readonly [title: string, what: "claim" | "ready" | "go
 
 describe("The registry accepts reports about an actor only from the actor's parent", () => {
   it.effect.each(lies)(
-    "an actor that claims that $0 changes nothing in the registry",
+    "a false report of an actor about another actor is refused and changes nothing in the registry (case: $0)",
     ([, what, payload]) =>
       Effect.gen(function*() {
         const { listed, says } = yield* registrar

@@ -32,7 +32,7 @@ const works: ReadonlyArray<readonly [what: string, work: (bob: Portal) => Effect
   ]
 ]
 
-describe("A call may be interrupted at any step", () => {
+describe("A call that is interrupted at any of its steps leaves the connection open and nothing running", () => {
   for (const [what, work] of works) {
     it.effect(
       `G9, G11: an interruption of ${what}, at any step, leaves the connection open and no work on the connection`,

@@ -136,7 +136,7 @@ describe("The shutdown ladder", () => {
   for (const rung of rungs) {
     for (const input of inputs) {
       const expected = table[rung][input]
-      it(`the shutdown ladder on the rung ${rung}, at ${input}: ${expected === "-" ? "nothing" : expected}`, () => {
+      it(`the shutdown ladder goes from rung to rung as its table says (rung ${rung}, input ${input}: ${expected === "-" ? "nothing" : expected})`, () => {
         assert.strictEqual(row(rung, input), expected === "-" ? rung : expected)
       })
     }
@@ -162,7 +162,7 @@ const climb = (inputs: ReadonlyArray<Ladder.Input>, from: Ladder.Rung = "Running
 /** A machine that would climb down or act twice does so within this many inputs. */
 const anyInputs = Schema.Array(Schema.Literals(inputs)).check(Schema.isMaxLength(24))
 
-describe("The shutdown ladder keeps its rules under random events", () => {
+describe("The shutdown ladder reaches its last rung once, and never goes back, under random events", () => {
   it.prop("the shutdown ladder is never climbed down", { given: anyInputs }, ({ given }) => {
     const heights = climb(given).visited.map((rung) => rungs.indexOf(rung))
     assert.deepStrictEqual(heights, heights.toSorted((a, b) => a - b))
@@ -259,8 +259,8 @@ describe("A climb of the shutdown ladder takes a bounded time", () => {
   })
 })
 
-describe("A tree with more levels than the shutdown ladder has bounds for still ends in order", () => {
-  it.effect("a tree of more levels than the shutdown ladder has bounds for ends in order: actors that answer have time for their finalizers", () => {
+describe("A tree of eight levels ends from the innermost actor to the outermost, and every answering actor runs its finalizers", () => {
+  it.effect("the actors of a tree of eight levels end from the innermost to the outermost, and each has time for its finalizers", () => {
     const theatre = Puppets.make()
     const levels = [7, 6, 5, 4, 3, 2, 1, 0]
     return Effect.gen(function*() {

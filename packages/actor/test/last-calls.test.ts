@@ -17,7 +17,7 @@ const slow = MemoryActor.layer({
 })
 
 describe("The last calls to an ended actor fail with the reason of its end", () => {
-  it.live("G78: the last calls of an owner to an ended actor fail with ContextCancelled and its author, or with ChannelClosed by this side", () =>
+  it.live("G78: an owner's calls to an actor that it cancels fail with ContextCancelled during the cancel, or with ChannelClosed after the actor's end", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         yield* Actor.nursery(Effect.gen(function*() {
@@ -38,7 +38,7 @@ describe("The last calls to an ended actor fail with the reason of its end", () 
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.live("G78: the last calls of a peer to an ended actor fail with ContextCancelled and its author, or with ChannelClosed by the actor", () =>
+  it.live("G78: a peer's calls to an actor that is cancelled fail with ContextCancelled during the cancel, or with ChannelClosed after the actor's end", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         const said = yield* Actor.nursery(Effect.gen(function*() {

@@ -70,7 +70,7 @@ describe("A transport that throws", () => {
     }))
 })
 
-describe("A callback of a dialog or of a connection's owner may throw", () => {
+describe("A connection ends, and each of its dialogs ends once, when an internal callback throws", () => {
   const broken = (): never => {
     throw new Error("out of luck")
   }
@@ -147,7 +147,7 @@ describe("A callback of a dialog or of a connection's owner may throw", () => {
       assert.deepStrictEqual(lost.map(({ _tag }) => _tag), ["ProtocolViolation"])
     }))
 
-  it("a callback that throws does not prevent the call of other waiting callbacks, and removed callbacks are not called", () => {
+  it("when a list of callbacks is woken and one callback throws, the others are still called, and removed callbacks are not", () => {
     const waiters = new Waiters<number>()
     const woken: Array<number> = []
     waiters.add(broken)
@@ -164,7 +164,7 @@ describe("A callback of a dialog or of a connection's owner may throw", () => {
   })
 })
 
-describe("A program may freeze the constructor Error", () => {
+describe("Errors of Furrow are made as usual in a program that has frozen the constructor Error", () => {
   it("a program that has frozen the constructor Error still gets errors, with unchanged stacks", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })

@@ -60,7 +60,7 @@ describe("An actor builds its layers once, and releases the layers at its end", 
       assert.strictEqual(count(journal, "released"), 2)
     }).pipe(inMemory))
 
-  it.effect("a call in this process requires the services of its handler, which the same layer provides", () =>
+  it.effect("a call that runs in its own process gets the services of its handler from the Layer of the program", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const both = Effect.all([first(), second()])
@@ -142,7 +142,7 @@ describe("An actor builds its layers once, and releases the layers at its end", 
       assert.match(error.message, /^actor "frank" did not start \(step: layer\): no room/)
     }).pipe(inMemory))
 
-  it.effect("a layer that is never built is interrupted after Timeouts.spawn", () => {
+  it.effect("a layer that never finishes its build is interrupted after Timeouts.spawn, and the start fails with SpawnFailed", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

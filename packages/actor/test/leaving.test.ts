@@ -34,7 +34,7 @@ const stage = () => {
 const states = Effect.map(Actor.statistics, ({ children }) => children.map(({ actor, state }) => [actor.name, state]))
 
 describe("An actor that asks to leave is ended by its owner", () => {
-  it.effect("G95: an actor that asks to leave is ended in its own name after the grace time, and its nursery continues", () => {
+  it.effect("G95: an actor that asks to leave is ended with itself as the author of the cancel, after the grace time, and its nursery continues", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -21,8 +21,8 @@ const layer = MemoryActor.layer({
   })
 })
 
-describe("a tree of several levels ends in order", () => {
-  it.effect("G294: a finalizer of a Scope that runs after an actor's end waits for the exit of the actor's process, in any actor", () =>
+describe("a Scope that has started an actor closes only after the exit of the actor's process", () => {
+  it.effect("G294: a finalizer that a Scope got before it started an actor runs only after the exit of the actor's process", () =>
     Effect.gen(function*() {
       happened.length = 0
       held.clear()

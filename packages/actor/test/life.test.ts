@@ -182,7 +182,7 @@ const many = { arbitrary: { runs: 1000 } }
 
 const whole = ["settled", "settled", "settled", "settled", "settled", "settled"] as const
 
-describe("The life of an actor leads in order to its end", () => {
+describe("The machine of an actor's life ends each part of the actor's runtime before it says Bye", () => {
   for (const [state, { path, rows }] of Object.entries(table)) {
     it(`the life of an actor in the state ${state} handles every input as its table says`, () => {
       assert.strictEqual(after(...path)[0]._tag, state === "Draining" ? "Serving" : state)
@@ -243,7 +243,7 @@ describe("The life of an actor leads in order to its end", () => {
       [["interrupted"], "cancelled 0"]
     ] as ReadonlyArray<readonly [ReadonlyArray<Name>, string]>
   ) {
-    it(`G90: an actor exits as "${expected}" after ${path.join(" and ")}`, () => {
+    it(`G90: an actor ends with the exit code for the cause of its end (case: "${expected}" after ${path.join(" and ")})`, () => {
       assert.strictEqual(spellState(after(...serving, ...path, ...whole)[0]), `Ended(${expected})`)
     })
   }

@@ -31,12 +31,12 @@ const listening = (listen: () => Effect.Effect<Listener, TransportError>) =>
 
 const refused = new TransportError({ gone: false, reason: "the folder is somebody else's" })
 
-describe("an actor that cannot listen answers with the cause", () => {
+describe("a request for the address of an actor fails with the cause if the actor cannot listen", () => {
   it.effect.each<readonly [when: string, first: Effect.Effect<void>]>([
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
   ])(
-    "an actor that cannot listen answers a request for its address with the cause of the failure, if the failure comes $0",
+    "each request for the address of an actor that cannot listen tries again, and fails with the cause (case: the failure comes $0)",
     ([, first]) =>
       Effect.gen(function*() {
         let attempts = 0
@@ -124,7 +124,7 @@ describe("An actor replaces a listener that has become unreachable", () => {
 })
 
 describe("an actor may listen with several transports", () => {
-  it.effect("an actor with several transports is dialled by the first usable transport, in the order of the program", () =>
+  it.effect("an actor with several transports is dialled by the first transport that works, in the order in which the program lists them", () =>
     Effect.gen(function*() {
       const dialled: Array<string> = []
       const broken = new Set<string>()

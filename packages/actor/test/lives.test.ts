@@ -28,7 +28,7 @@ const stage = <A, E>(test: Effect.Effect<A, E, any>) => {
   }
 }
 
-describe("An actor may run an Effect `main` of its own", () => {
+describe("An actor that has an Effect as its `main` runs the Effect from its start, and ends when the Effect ends", () => {
   it.effect("G88: an actor runs its main Effect when it is ready, with the services of its layer, and answers calls meanwhile", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -37,7 +37,7 @@ describe("An actor may run an Effect `main` of its own", () => {
       assert.deepStrictEqual(steps(journal), ["main starts", "poller"])
     }))).run)
 
-  it.effect("G88: an actor ends when its main Effect returns, and interrupts its handlers in its own name", () => {
+  it.effect("G88: an actor ends when its main Effect returns, and cancels its open calls with itself as the author", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -75,7 +75,7 @@ describe("An actor may run an Effect `main` of its own", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
-  it.effect("G88: a main Effect that fails in a Layer without Actor.launch is logged as an Error by the actor's owner at once", () => {
+  it.effect("G88: when an actor's main Effect fails, the owner of the actor's Layer logs an Error at once if no Actor.launch runs the Layer", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       yield* until(1000)(Layer.build(Poller.layer))
       strings.main(causes.fails)
@@ -88,7 +88,7 @@ describe("An actor may run an Effect `main` of its own", () => {
     return run
   })
 
-  it.effect("G88: the end of an actor interrupts its main Effect in the name of the author, before the layers are released", () =>
+  it.effect("G88: a cancel of an actor interrupts its main Effect, which sees the author of the cancel, before the layers are released", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -119,11 +119,11 @@ describe("An actor may run an Effect `main` of its own", () => {
     })).run)
 })
 
-describe("A background fiber of an actor that fails is reported", () => {
+describe("A failed background fiber of an actor is logged in the actor, and causes an event at the owner", () => {
   const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
   for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
-      it.effect(`G89: a background fiber that an actor's ${where} has forked and that ${how} is logged once, and causes an event of its owner`, () => {
+      it.effect(`G89: a failed background fiber of an actor is logged once, and causes an event at the owner (case: the fiber of the ${where} ${how})`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
@@ -141,7 +141,7 @@ describe("A background fiber of an actor that fails is reported", () => {
     }
 
     for (const how of ["is interrupted", "returns"] as const) {
-      it.effect(`G89: a background fiber that an actor's ${where} has forked and that ${how} does not fail the nursery`, () => {
+      it.effect(`G89: a background fiber of an actor that is interrupted or returns causes no event and no log (case: the fiber of the ${where} ${how})`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
@@ -155,7 +155,7 @@ describe("A background fiber of an actor that fails is reported", () => {
     }
   }
 
-  it.effect("G89: a failed background fiber of a Service served in this process is reported as well", () => {
+  it.effect("G89: a failed background fiber of a Service from layerTest, which runs in the caller's process, is logged as an Error", () => {
     const { errors, run } = stage(Effect.gen(function*() {
       const build = Effect.as(Effect.forkScoped(causes.dies), {
         greet: () => Effect.succeed("here"),

@@ -173,13 +173,13 @@ describe("A monitor of an actor waits for the exit of the actor", () => {
     hears("owner", true))
   it.effect("G121: a monitor that the owner makes by a reference handles the loss of an actor, which does not fail the nursery", () =>
     hears("owner by a reference", true))
-  it.effect("G121: a monitor of a peer does not handle the loss of an actor, which fails the nursery", () =>
+  it.effect("G121: the loss of an actor fails its nursery even if a peer, which is not the owner, monitors the actor", () =>
     hears("peer", false))
-  it.effect("G121: an interrupted monitor does not handle the loss of an actor, which fails the nursery", () =>
+  it.effect("G121: the loss of an actor fails its nursery if the owner's monitor of the actor was interrupted before", () =>
     hears("owner that left", false))
 
   for (const monitored of [true, false]) {
-    it.effect(`G121: a monitor of a Service's actor by the Layer's owner ${monitored ? "keeps" : "that only waits does not keep"} the Service's failure from Actor.launch`, () =>
+    it.effect(`G121: the failure of a Service's actor fails Actor.launch unless the Layer's owner monitors the actor (case: the owner ${monitored ? "monitors" : "only waits"})`, () =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const heard: Array<string> = []

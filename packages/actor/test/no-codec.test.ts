@@ -33,7 +33,7 @@ describe("A contract for which no codec can be derived fails its calls", () => {
   ]
 
   for (const [what, call] of calls) {
-    it.effect(`G84: a contract without a codec, ${what}: the call fails, and its actor and its caller continue and end as always`, () =>
+    it.effect(`G84: a call fails if no codec can be made for a schema of its contract, and the actor answers the next call (case: ${what})`, () =>
       inMemory(
         Effect.gen(function*() {
           yield* Actor.nursery(Effect.gen(function*() {
@@ -81,7 +81,7 @@ describe("A contract for which no codec can be derived fails its calls", () => {
       assert.isTrue(end.channel.isOpen)
     }))
 
-  it.effect("G84: a contract for which only the callee derives no codec fails the call, and the next call is answered", () =>
+  it.effect("G84: if the callee fails to make a codec for an endpoint's schema, the call fails, and the next call is answered", () =>
     Effect.gen(function*() {
       const definitions = [page, pages, turn, tearing, read, isPrime] as const
       const { end, said, say } = yield* callee(definitions)

@@ -182,19 +182,19 @@ describe("The machine of a nursery keeps the failures of the nursery", () => {
   })
 })
 
-describe("The machine of a nursery judges the failure of an interrupted body", () => {
+describe("The machine of a nursery decides whether the failure of an interrupted body fails the nursery", () => {
   it("an interrupted body whose cleanup failed fails with its whole cause, and does not fail the nursery", () => {
     const { state } = run(["a", "interrupted", "failed"])
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })
 
-  it("an interrupted body of a closing nursery that only answers the interruption causes no failure", () => {
+  it("a nursery does not fail when its closing interrupts its body, and the body fails with nothing but this interruption", () => {
     const { state } = run(["a", "returned"])
     const [after, actions] = Machine.step(state, { _tag: "BodyFailed", cause: Cause.interrupt(1) })
     assert.deepStrictEqual([after.first, after.others, actions], [undefined, [], []])
   })
 
-  it("the cause of a body is dropped if its nursery had failed before, or the body was not interrupted", () => {
+  it("a nursery keeps no separate cause of its body if the nursery had failed already, or if the body failed without an interruption", () => {
     assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
     assert.isUndefined(run(["failed"]).state.body)
     assert.isUndefined(run(["returned", "failed"]).state.body)
@@ -229,7 +229,7 @@ describe("The exits of a nursery's actors are read, or fail the nursery", () => 
   })
 })
 
-describe("The machine of a nursery keeps its rules under random events", () => {
+describe("The machine of a nursery keeps its first failure and ends exactly once under random events", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 

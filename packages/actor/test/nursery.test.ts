@@ -221,7 +221,7 @@ describe("A nursery owns the actors that are started in it", () => {
       assert.deepStrictEqual(yield* look, { state: "done", children: [], jobs: 0 })
     }).pipe(inMemory))
 
-  it.effect("G8: a portal that is used after its nursery ended fails with ChannelClosed of the portal's own side", () =>
+  it.effect("G8: a call through a portal fails with ChannelClosed, whose `side` is `local`, after the nursery of the actor has ended", () =>
     Effect.gen(function*() {
       const frank = yield* Actor.nursery(Actor.start("frank", { expose: [isPrime, ticks] }))
       for (
@@ -237,7 +237,7 @@ describe("A nursery owns the actors that are started in it", () => {
       assert.strictEqual((yield* frank.statistics).channel.state, "Closed")
     }).pipe(inMemory))
 
-  it.effect("a portal that is used after its actor was cancelled fails with ChannelClosed of the portal's own side", () =>
+  it.effect("a call through a portal fails with ChannelClosed, whose `side` is `local`, after the owner has cancelled the actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       yield* frank.cancel()

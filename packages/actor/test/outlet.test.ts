@@ -58,8 +58,8 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
 
 const page = (bytes: number) => new Uint8Array(bytes)
 
-describe("The Outlet sends the items of a stream", () => {
-  it.effect("G85: the Outlet of a stream encodes no more large items than its credit covers, and continues when the reader grants more", () =>
+describe("The Outlet, the sending end of a stream, sends items in chunks while the reader grants credit", () => {
+  it.effect("G85: the sending end of a stream encodes no more large items than its credit covers, and continues when the reader grants more credit", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make()
       const fiber = yield* Effect.forkChild(outlet.send(Array.from({ length: 64 }, () => page(16 * MiB))))
@@ -71,7 +71,7 @@ describe("The Outlet sends the items of a stream", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("G85: the Outlet of a stream measures each item, so that a large item behind a small item does not count as small", () =>
+  it.effect("G85: the sending end of a stream measures each item before it encodes the item, even if the first item of a chunk is small", () =>
     Effect.gen(function*() {
       const { encoded, outlet } = make()
       const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 16 }, () => page(2 * MiB))]))
@@ -81,14 +81,14 @@ describe("The Outlet sends the items of a stream", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("the Outlet of a stream sends small items in chunks as large as the window allows", () =>
+  it.effect("the sending end of a stream sends small items in chunks as large as the window allows", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
       yield* outlet.send(Array.from({ length: 1000 }, (_, n) => n))
       assert.deepStrictEqual(sent, [512, 488])
     }))
 
-  it.effect("the Outlet of a stream refuses an item above the frame limit without encoding the item", () =>
+  it.effect("the sending end of a stream refuses an item that is larger than the frame limit, without encoding the item", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make(Credit.defaultWindow, MiB)
       const issue = yield* Effect.flip(outlet.send([1, page(2 * MiB)]))
@@ -96,7 +96,7 @@ describe("The Outlet sends the items of a stream", () => {
       assert.deepStrictEqual([encoded, sent], [[1], [1]])
     }))
 
-  it.effect("the Outlet of a stream whose connection is full sends one chunk each time the connection has room again", () =>
+  it.effect("the sending end of a stream whose connection is full sends one chunk each time the connection has room again", () =>
     Effect.gen(function*() {
       const { outlet, sent, setFull, wake } = make()
       setFull(true)
@@ -113,8 +113,8 @@ describe("The Outlet sends the items of a stream", () => {
     }))
 })
 
-describe("The Batch collects the items for a chunk of a stream", () => {
-  it.effect("the Batch of a stream collects no more items than a chunk holds, or than the reader's credit covers", () =>
+describe("The Batch, the buffer for the next chunk of a stream, collects items until the chunk is full", () => {
+  it.effect("the buffer for the next chunk of a stream collects no more items than a chunk holds, and no more than the credit covers", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
       const batch = new Batch({ outlet, context: Context.empty(), failed: () => {} })

@@ -164,7 +164,7 @@ describe("An owned actor", () => {
   })
 
   for (const [given, expected] of table) {
-    it(`G93: the exit of an owned actor ${given}: ${expected}`, () => {
+    it(`G93: the owner of an actor reports the exit that follows from the events at the actor's end (case: ${given}: ${expected})`, () => {
       assert.strictEqual(spell(exitAfter(given)), expected)
     })
   }
@@ -218,7 +218,7 @@ describe("An owned actor", () => {
     ["end exit3", { _tag: "Exited", code: 3 }]
   ]
   for (const [given, how] of endings) {
-    it(`G107: the exit of ${given}: says whether its owner killed it, and why`, () => {
+    it(`G107: the exit of a lost actor says whether its owner killed the actor, and why (case: ${given})`, () => {
       const error = OwnedActor.whyGone(live(given.split(" ") as ReadonlyArray<Word>).state, [])
       assert(error._tag === "ActorLost")
       assert.deepStrictEqual(error.how, how)
@@ -252,7 +252,7 @@ describe("An owned actor", () => {
     assert.deepStrictEqual([actions.map(({ _tag }) => _tag), state.loss], [["Done"], undefined])
   })
 
-  it("an actor that ended in order counts as closed for its users", () => {
+  it("calls to an actor that has returned and exited fail with ChannelClosed and not with ActorLost", () => {
     const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
     assert(error._tag === "ChannelClosed")
     assert.deepInclude({ ...error }, { side: "peer", actor })
@@ -291,7 +291,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G95: an actor that asks to leave is waited for while its owner's actor is ending", () => {
+  it("G95: a parent that is ending itself keeps a child that asks to leave past the grace time, until the child's owner ends", () => {
     const { state } = live(["leave", "elapsedWhileEnding", "elapsedWhileEnding"])
     assert.deepInclude(state, { rung: "LeaveRequested", cancellation: undefined })
     const [asked, actions] = OwnedActor.step(state, inputs.end)
@@ -299,14 +299,14 @@ describe("An owned actor", () => {
     assert.strictEqual(actions[0]!._tag, "Ask")
   })
 
-  it("G95: an actor that asks to leave is ended in its own name after the grace time", () => {
+  it("G95: an actor that asks to leave is ended after the grace time by a cancel whose author is the actor itself", () => {
     const { actions, state } = live(["leave", "elapsed"])
     assert.deepStrictEqual(state.cancellation, { by: actor, reason: "SIGTERM", deadline: 0 })
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Wait", "Ask", "Wait"])
   })
 })
 
-describe("An owned actor keeps its rules under random events", () => {
+describe("The machine of an owned actor reaches one end, with one exit, under random events", () => {
   const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
 
   it.prop("an owned actor ends once, and later events change nothing", { before: any, after: any }, (given) => {

@@ -19,7 +19,7 @@ const exposed = [answer, numbers, hold, ask, askSafely, sum] as const
 const two = Effect.all([Actor.start("left", { expose: exposed }), Actor.start("right", { expose: exposed })])
 
 // The faults take turns of the event loop: time is real.
-describe("Peers work together over a connection with faults", () => {
+describe("Peers exchange their words without loss and in order over a connection that delays, splits and joins bytes", () => {
   for (const seed of [1, 2, 3]) {
     it.live(`peers over a bad connection lose no words and keep their order, over one connection (seed ${seed})`, () => {
       const { layer, links } = over({ seed, delay: 3, split: 0.3, join: 0.3, stall: 0.3 })

@@ -37,7 +37,7 @@ describe("portal.closed resolves when the connection of the portal ends", () => 
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G118: portal.closed resolves in the turn of the event loop in which the actor says its last word, and when its owner ends it", () =>
+  it.effect("G118: the Effect portal.closed resolves when the actor says its last word, and when the owner ends the actor", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const frank = yield* Scope.provide(Actor.startScoped("frank", { expose: [hang] }), scope)

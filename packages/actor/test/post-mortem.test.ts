@@ -51,7 +51,7 @@ const rows: ReadonlyArray<readonly [PostMortem.Known, ActorError.Death | undefin
 
 describe("A post-mortem shows the death and the open calls of an actor", () => {
   for (const [given, death] of rows) {
-    it(`G257: a post-mortem of ${JSON.stringify(given)} names the death ${death ?? "nothing"}`, () => {
+    it(`G257: a post-mortem finds the kind of an actor's death from the exit and the record (case: ${death ?? "unknown"} from ${JSON.stringify(given)})`, () => {
       assert.strictEqual(PostMortem.deathOf(given), death)
       const hint = PostMortem.hintOf(given)
       assert.strictEqual(hint?.death, death)
@@ -77,7 +77,7 @@ describe("A post-mortem shows the death and the open calls of an actor", () => {
     ])
   })
 
-  it("G256: the calls in a post-mortem without a record are the calls that the parent knows, and are marked as not recorded", () => {
+  it("G256: if an actor left no record, its post-mortem lists the calls of the parent, and marks each call as not recorded", () => {
     const doing = PostMortem.doingOf(undefined, [asked(1, "hash", 400)], "root@1")
     assert.deepStrictEqual(doing, [{ endpoint: "hash", caller: "root@1", millis: 400, recorded: false }])
     const message = (doing: ActorError.ActorLost["doing"]) =>

@@ -6,8 +6,8 @@ import { work } from "./fixtures/cancelling.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
-describe("A process that exits before its owner gets its handle", () => {
-  it.effect("G4: a process that exits before its owner gets its handle fails its start and is not listed among the children", () =>
+describe("The start of an actor fails if the actor's process exits before the spawner returns its handle", () => {
+  it.effect("G4: the start of an actor fails, and lists no child, if the actor's process exits before the spawner returns its handle", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Actor.startScoped("frank", { expose: [work] })))
       assert.strictEqual(exit._tag, "Failure")
@@ -22,8 +22,8 @@ describe("A process that exits before its owner gets its handle", () => {
     }))))
 })
 
-describe("A process that is reaped before its connection ends", () => {
-  it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later calls", () => {
+describe("Calls to an actor fail with ActorLost if its process is reaped before its connection ends", () => {
+  it.effect("open and later calls fail with ActorLost, not ChannelClosed, if the actor's process is reaped before the connection ends", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [work] })

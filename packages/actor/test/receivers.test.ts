@@ -129,7 +129,7 @@ const ticking = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 
 const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effect.void)
 
-describe("Readers of a stream with receivers keep their rules under random events", () => {
+describe("Readers of a stream with receivers each get one decision for a refused item, in random orders of reading", () => {
   it.effect.prop(
     "G129, G131: readers with receivers come and go: good items arrive in order, each refused payload gets one decision, and every reader ends",
     {

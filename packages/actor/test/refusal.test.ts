@@ -14,7 +14,7 @@ const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
 
 describe("One reader decides about each refused payload", () => {
   it.effect.prop(
-    "G131: a payload that does not match is decided by one reader at a time, once, and nothing changes the decision",
+    "G131: a refused payload is offered to one reader at a time until a reader decides, and this decision is final",
     {
       inputs: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["Ask", "Withdrawn", "Skipped", "Repaired", "Failed", "Cancelled"]))

@@ -34,8 +34,8 @@ const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definit
     }
   })
 
-describe("An actor rehearses its first call", () => {
-  it.effect("G222: the rehearsal of an actor's first call derives the codecs of the endpoints, and runs no handler", () =>
+describe("A starting actor prepares its first call: it makes the codecs of its endpoints, and runs no handler", () => {
+  it.effect("G222: a starting actor derives the codecs of its endpoints before its first call, and runs no handler", () =>
     Effect.gen(function*() {
       const { definition, seen } = counted(() => Schema.Int)
       assert.strictEqual(seen.looks, 0)
@@ -44,7 +44,7 @@ describe("An actor rehearses its first call", () => {
       assert.strictEqual(seen.runs, 0)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call skips a schema that has no codec", () =>
+  it.effect("G222: a starting actor that derives its codecs before the first call skips a schema for which no codec can be made", () =>
     Effect.gen(function*() {
       const broken = counted(() => {
         throw new ReferenceError("not defined yet")
@@ -54,13 +54,13 @@ describe("An actor rehearses its first call", () => {
       assert.isAbove(seen.looks, 0)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call goes as far as the answer of the call", () =>
+  it.effect("G222: a starting actor prepares its first call with a call that it makes to itself and answers", () =>
     Effect.gen(function*() {
       const { isAnswered } = yield* rehearse([])
       assert.isTrue(isAnswered)
     }))
 
-  it.effect("G222: the rehearsal of an actor's first call runs in small pieces, three of them for each endpoint", () =>
+  it.effect("G222: a starting actor prepares its first call in small pieces of work, three of them for each endpoint", () =>
     Effect.gen(function*() {
       const alone = yield* rehearse([])
       const served = yield* rehearse([counted(() => Schema.Int).definition])

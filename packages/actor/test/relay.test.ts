@@ -31,7 +31,7 @@ describe("A relayed dialog is cancelled when its caller is gone", () => {
       assert.deepStrictEqual(callee.heard, ["Start", "Cancel"])
     }))
 
-  it.effect("G16, G59: a relayed dialog is cancelled once when its caller cancels it and is gone before the answer", () =>
+  it.effect("G16, G59: the callee of a relayed dialog gets one Cancel when the caller cancels the dialog and then loses its connection", () =>
     Effect.gen(function*() {
       const { callee, caller, cancel } = yield* passedOn
       yield* cancel()

@@ -68,7 +68,7 @@ describe("An RpcGroup can be the contract of a Service", () => {
       assert.deepStrictEqual([yield* client.One(), yield* client.Two()], [1, 2])
     }).pipe(Effect.scoped, Effect.provide(Parted.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("an RpcGroup is served in this process by its own Layer, through the codec", () =>
+  it.effect("a Service of an RpcGroup from layerTest, which runs in the caller's process, still encodes and decodes every request", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       assert.strictEqual(yield* client.Add({ by: 2 }), 2)
@@ -121,7 +121,7 @@ describe("An RpcGroup can be the contract of a Service", () => {
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 })
 
-describe("A failed request of an RpcGroup fails only its client", () => {
+describe("A failed request of an RpcGroup fails at the client that made the request, and the actor continues", () => {
   const failing = (
     program: (client: RpcClient<RpcGroup.Rpcs<typeof Asked>, Actor.ActorError>) => Effect.Effect<unknown>
   ) =>
@@ -142,7 +142,7 @@ describe("A failed request of an RpcGroup fails only its client", () => {
       assert.deepStrictEqual(errors, [])
     }))
 
-  it.live("a failure of a discarded request of an RpcGroup is logged as an Error", () =>
+  it.live("a failed request of an RpcGroup with the option `discard`, whose answer no caller reads, is logged as an Error", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.orDie(
@@ -154,7 +154,7 @@ describe("A failed request of an RpcGroup fails only its client", () => {
     }))
 })
 
-describe("A client of an RpcGroup has a session at its actor", () => {
+describe("The actor of an RpcGroup answers a client only in the client's own open session", () => {
   it.effect("G100: a session of an RpcGroup's client that is unknown, gone or another caller's is refused, and no handler runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
@@ -178,7 +178,7 @@ describe("A client of an RpcGroup has a session at its actor", () => {
       assert.strictEqual(yield* client.Add({ by: 0 }), 0)
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("requests of an RpcGroup's client whose session has ended without its knowledge fail with ChannelClosed", () =>
+  it.effect("a request of an RpcGroup's client fails with ChannelClosed if the actor does not know the client's session", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Actor.rpcClient(
@@ -222,7 +222,7 @@ describe("An RpcGroup has one endpoint for each procedure", () => {
     }
   })
 
-  it("endpoints of an RpcGroup find the annotations that Effect uses for stream schemas and parse options", () => {
+  it("the keys under which Furrow looks for a stream schema and parse options of an RpcGroup are Effect's own keys", () => {
     assert.isTrue(RpcEndpoints.marks.streamSchema in RpcSchema.Stream(Schema.Int, Schema.Never))
     assert.isTrue(RpcSchema.isStreamSchema({ [RpcEndpoints.marks.streamSchema]: "" } as never))
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)

@@ -21,7 +21,7 @@ describe("A request of an RpcGroup settles once", () => {
     assert.strictEqual(after(begun, ended)._tag, "Deferring")
   })
 
-  it("a request of an RpcGroup fails if its Scope fails after the answer, and settles only once", () => {
+  it("a request of an RpcGroup fails if a finalizer dies after the answer, and the first exit of the request is final", () => {
     assert.deepStrictEqual(after(begun, answered, died), { _tag: "Settled", exit: died.exit })
     assert.deepStrictEqual(after(begun, answered, ended, died, answered, begun), {
       _tag: "Settled",

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
 import { inMemory } from "./support/InMemory.ts"
 
-describe("The secret of a tree stays hidden", () => {
+describe("The secret of a tree appears in no log or JSON of the tree's platform", () => {
   it("the secret of a tree can be read by its own field, and is hidden in every printed form", () => {
     const platform = concealed({
       tree: "shop",

@@ -12,7 +12,7 @@ import { drained, pass, settle, until } from "./support/Time.ts"
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
 describe("An actor ends itself by Actor.exit", () => {
-  it.effect("G119: Actor.exit ends the actor as returned, interrupts its open dialogs in its own name, and does not fail the nursery", () =>
+  it.effect("G119: Actor.exit ends the actor as returned, cancels its open dialogs with the actor as the author, and does not fail the nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const shop = yield* until(1000)(Actor.start(Shop))
@@ -61,7 +61,7 @@ describe("An actor ends itself by Actor.exit", () => {
       assert.match(String(defect), /a root ends as its program does/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G119: Actor.exit ends handlers in this process in the same way", () =>
+  it.effect("G119: Actor.exit ends a Service from layerTest, which runs in the caller's process, with the exit Returned", () =>
     Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
       const shop = Context.get(yield* Layer.build(Shop.layerTest(shopHandlers)), Shop)

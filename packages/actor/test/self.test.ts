@@ -7,7 +7,7 @@ import { ask, boast, done, work } from "./fixtures/selves.ts"
 import { inMemory } from "./support/InMemory.ts"
 
 describe("An actor makes a reference to itself", () => {
-  it.effect("Actor.self gives a reference by which other actors can answer", () =>
+  it.effect("an actor that gets the reference from another actor's Actor.self can call this other actor", () =>
     Actor.nursery(Effect.gen(function*() {
       const asker = yield* Actor.start("asker", { expose: [ask, done] })
       const worker = yield* Actor.start("worker", { expose: [work] })

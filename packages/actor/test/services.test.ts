@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Counter, Doubler, Group, increment, Old, Start, ticks } from "./fixtures/counter.ts"
 
-describe("A Service is an actor in the form of a Layer", () => {
+describe("The actor of a Service starts when the Layer of the Service is built, and ends with this Layer", () => {
   it.effect("G58: the actor of a Service lives as long as the Layer of the Service", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 1 }), 101)

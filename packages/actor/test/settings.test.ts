@@ -36,8 +36,8 @@ const invalid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return error as unknown as ActorError.PayloadInvalid
   })
 
-describe("Settings reach a Service, and are checked first", () => {
-  it.effect("G111: settings reach the Layer of a Service and its start, with the defaults of their schema", () =>
+describe("Settings are checked against their schema before a Service starts, and reach the Service", () => {
+  it.effect("G111: settings from a Service's Layer or from Actor.start reach the Service, with the defaults of their schema", () =>
     Effect.gen(function*() {
       const since = new Date(1_700_000_000_000)
       const store = { host: "db1", ports: [1, 2] }
@@ -64,7 +64,7 @@ describe("Settings reach a Service, and are checked first", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G111: settings apply to Services behind the option `uses`, Services that an actor starts, Services served in this process, and RpcGroups", () =>
+  it.effect("G111: settings reach a Service that another Service uses, that an actor starts, from layerTest, or of an RpcGroup", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)

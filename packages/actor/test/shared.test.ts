@@ -53,7 +53,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
     }))
 
-  it.effect("G193: a shared actor is owned by the root, for every caller", () =>
+  it.effect("G193: a shared actor that a child asks for is started and owned by the root", () =>
     inMemory(Effect.gen(function*() {
       const [user] = yield* sharing(1, "post", 1000)
       yield* pass(500)
@@ -153,7 +153,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "Mail is broken")
     })))
 
-  it.effect("G196: a shared actor that another owner has started is found, and stays with that owner", () =>
+  it.effect("G196: Registry.findOrStart finds an actor that a Scope has started under the name, and the actor stays with this Scope", () =>
     inMemory(Effect.gen(function*() {
       const mine = yield* Actor.startScoped(Mail, { name: "post" })
       const found = yield* Effect.scoped(
@@ -163,7 +163,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* mine.run(next()), 1)
     })))
 
-  it.effect("G196: a shared actor that another owner is starting under a unique name is found", () =>
+  it.effect("G196: Registry.findOrStart waits for and finds an actor that a Scope is starting under a unique name", () =>
     inMemory(Effect.gen(function*() {
       slow.set("Mail", 1000)
       const starting = yield* Effect.forkChild(Actor.startScoped(Mail, { name: "post", unique: true }), {
@@ -174,7 +174,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* found.run(who()), (yield* Fiber.join(starting)).actor.uuid)
     })))
 
-  it.effect("G196: a shared actor is started if another owner's start under that name fails", () =>
+  it.effect("G196: Registry.findOrStart starts a shared actor if a Scope's own start under the same name fails", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 500)

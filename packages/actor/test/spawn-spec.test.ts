@@ -73,7 +73,7 @@ const bytesOf = (value: unknown): Uint8Array => {
 const issueOf = (result: { readonly ok: boolean; readonly issue?: string }) => result.ok ? undefined : result.issue
 
 describe("A parent sends one message to a new actor", () => {
-  it("the message of a parent to a new actor arrives unchanged, and hides its secret", () => {
+  it("the first message of a parent to a new actor arrives unchanged, and contains the secret of the tree", () => {
     const encoded = specCodec.encode({ ...spec, platform: concealed(spec.platform) })
     assert.isTrue(encoded.ok)
     if (!encoded.ok) return

@@ -62,7 +62,7 @@ describe("A connection that accepts no bytes begins only few dialogs", () => {
     })))
 
   it.effect.each(["stream", "open", "openScoped"] as const)(
-    "G86: a connection that accepts no bytes has few open dialogs of any kind: $0",
+    "G86: an actor begins only a few of its new dialogs while its connection accepts no bytes, and the rest afterwards (kind: $0)",
     (kind) =>
       drained(Effect.gen(function*() {
         const actor = yield* slow

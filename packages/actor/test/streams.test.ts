@@ -68,7 +68,7 @@ describe("Streams of an actor", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("G29: items before a typed failure of a stream arrive, then the failure as its class", () =>
+  it.effect("G29: a stream that fails with a typed error gives all items before the failure, and then fails with an instance of the error's class", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [breaks] })
       const { exit, items } = yield* collect(frank.stream(breaks({ items: 100 })))
@@ -80,7 +80,7 @@ describe("Streams of an actor", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(recovered), [1, 2, -1])
     })).pipe(inMemory))
 
-  it.effect("items of a stream before a defect arrive, then the defect as a boxed error", () =>
+  it.effect("a stream that dies with a defect gives all items before the defect, and then fails with a boxed error", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [crashes] })
       const { exit, items } = yield* collect(frank.stream(crashes({ items: 3 })))
@@ -90,7 +90,7 @@ describe("Streams of an actor", () => {
       assert.strictEqual(error.type, "RangeError")
     })).pipe(inMemory))
 
-  it.effect("items of a stream before the loss of its actor arrive, then ActorLost", () => {
+  it.effect("a stream gives all items that its actor sent before the actor was lost, and then fails with ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
@@ -139,7 +139,7 @@ describe("Streams of an actor", () => {
 })
 
 describe("a slow reader of a stream slows the producer of the stream", () => {
-  it.effect("G31, OVR: a reader that takes one item is at most one window of items behind", () =>
+  it.effect("G31: a producer of a stream is at most one window of items ahead of a reader that takes one item at a time", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       produced.clear()

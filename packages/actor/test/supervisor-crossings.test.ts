@@ -24,8 +24,8 @@ const ready = eventually(
 
 // ---- by hand --------------------------------------------------------------------------------------------------------
 
-describe("A dynamic child that ends is not revived", () => {
-  it("G215: neither a restart nor a start by hand revives a dynamic child that ends", () => {
+describe("A child from Supervisor.dynamic that is being stopped is not started again", () => {
+  it("G215: neither Supervisor.restart nor Supervisor.start brings back a child from Supervisor.dynamic that is being stopped", () => {
     for (const word of ["restart", "start"]) {
       const played = new Played([], { dynamic: true })
       assert.deepStrictEqual(played.play(`a add; a up; a remove; a ${word}; a stopped`), [
@@ -36,7 +36,7 @@ describe("A dynamic child that ends is not revived", () => {
     }
   })
 
-  it.effect("G215: a stop waits for the end of a dynamic child, which refuses a restart by hand", () =>
+  it.effect("G215: the stop of a child from Supervisor.dynamic waits for the actor's end, and Supervisor.restart fails meanwhile", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -55,8 +55,8 @@ describe("A dynamic child that ends is not revived", () => {
     ))
 })
 
-describe("A supervised child can be stopped by hand", () => {
-  it.effect("G215: a stop by hand returns when the stopped actor is gone, even if a start by hand follows while the stop waits", () =>
+describe("Supervisor.stop ends a supervised child, and returns when its actor is gone", () => {
+  it.effect("G215: Supervisor.stop returns when the stopped actor is gone, even if Supervisor.start is called while the stop waits", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -91,7 +91,7 @@ describe("A supervised child that has ended for good can be started again", () =
     ])
   })
 
-  it("G216: an ended child is started again when the standby of a child that uses it has to start", () => {
+  it("G216: a child that has returned is started again when an actor that uses it has to start", () => {
     const played = up([once, { ...child("a", "s"), standby: true }])
     assert.deepStrictEqual(
       played.play("a2 up; s dies Returned; s stopped; a2 dies; a2 stopped; a rested; s2 up; a3 up"),
@@ -110,7 +110,7 @@ describe("A supervised child that has ended for good can be started again", () =
   })
 })
 
-describe("A roll continues with a newer standby", () => {
+describe("A roll replaces a child by the child's standby, even if the standby was started during the roll", () => {
   it("G216: a roll continues with the standby of its next child if this standby was started after the roll had begun", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
@@ -136,8 +136,8 @@ describe("A roll can replace the children of two supervisors", () => {
     ))
 })
 
-describe("An actor that a roll has replaced is forgotten", () => {
-  it.effect("G216: a replaced actor is not kept in memory by its successors", () => {
+describe("An actor that a roll has replaced can be collected as garbage", () => {
+  it.effect("G216: the process handle of an actor that a roll has replaced can be collected as garbage", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const handles: Array<WeakRef<ProcessHandle>> = []
@@ -169,7 +169,7 @@ describe("A standby with the option `warm` follows the actor that plays the role
       Supervisor.of(Mail, { standby: 1, warm })
     ])
 
-  it.effect("G218: the option `warm` is refused for a temporary dynamic child", () =>
+  it.effect("G218: a Supervisor.dynamic of temporary children refuses the option `warm`", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -43,7 +43,7 @@ const logged = (lines: Array<string>) =>
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
 describe("A dynamic supervisor gives each name to one child at a time", () => {
-  it.effect("G184: the name of a dynamic child is free as soon as its failed start is reported", () =>
+  it.effect("G184: the name of a child from Supervisor.dynamic is free again as soon as its start has failed", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -57,7 +57,7 @@ describe("A dynamic supervisor gives each name to one child at a time", () => {
       })
     ))
 
-  it.effect("G184: a portal to a dynamic child that is gone leads to no other child of its name", () =>
+  it.effect("G184: a portal to a child from Supervisor.dynamic that is gone never leads to a later child with the same name", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -192,7 +192,7 @@ describe("A supervisor waits for its backoff before a restart", () => {
       })
     )
 
-  it.effect("G186: a supervisor whose backoff ends gives up, and names the backoff and not the number of deaths", () =>
+  it.effect("G186: a supervisor gives up when its backoff schedule ends, and its error and event give the backoff as the reason", () =>
     Effect.gen(function*() {
       const { error, told } = yield* ends(Schedule.recurs(1))
       assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
@@ -218,7 +218,7 @@ describe("A supervisor waits for its backoff before a restart", () => {
   })
 
   it.effect(
-    "G186: the default backoff of a supervisor fits its intensity, however many restarts the intensity allows",
+    "G186: a supervisor with the default backoff accepts an intensity of any number of restarts",
     () =>
       Effect.gen(function*() {
         for (const restarts of [0, 1, 11, 100, 1e9]) {
@@ -229,11 +229,15 @@ describe("A supervisor waits for its backoff before a restart", () => {
     20_000
   )
 
-  it.effect("G186: the backoff of a supervisor is checked quickly for any number of restarts", () =>
-    supervised(
-      Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
-      Effect.void
-    ), 20_000)
+  it.effect(
+    "G186: a supervisor starts within 20 seconds even if its intensity allows 1,000,000,000 restarts, for which its backoff is checked",
+    () =>
+      supervised(
+        Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
+        Effect.void
+      ),
+    20_000
+  )
 
   it.effect("G186: a backoff stays short if deaths are so rare that the supervisor never gives up", () =>
     Effect.gen(function*() {
@@ -245,8 +249,8 @@ describe("A supervisor waits for its backoff before a restart", () => {
     }))
 })
 
-describe("A supervisor accepts extreme values in its policy", () => {
-  it.effect("G187: a supervisor fails its first start with a typed error when a significant child ends before all children are up", () =>
+describe("A supervisor follows extreme values of its options, such as a `hold` of 0 or of infinite length", () => {
+  it.effect("G187: a supervisor's Layer fails when a child with the option `significant` ends before all children have started", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)
       const layer = Supervisor.layer({ autoShutdown: "any-significant" }, [
@@ -342,7 +346,7 @@ describe("A supervisor accepts extreme values in its policy", () => {
   )
 })
 
-describe("A supervisor that has given up reports the end of its children", () => {
+describe("A supervisor that gives up logs an Error, even if its Layer ends at the same time", () => {
   it.effect("G187: a supervisor that gives up writes an Error log even if its Layer ends at the same time", () => {
     const lines: Array<string> = []
     const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
@@ -407,8 +411,8 @@ describe("A call can wait for the restart of a supervised child", () => {
     }))
 })
 
-describe("A supervised child can be restarted by hand", () => {
-  it.effect("G188: a restart by hand of an actor without a supervisor in this process is a defect that names the missing supervisor", () =>
+describe("Supervisor.restart replaces the actor of a supervised child, and counts no death", () => {
+  it.effect("G188: Supervisor.restart of an actor that no supervisor of the calling process owns dies with a defect that says so", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const mail = yield* Actor.startScoped(Mail)
@@ -417,7 +421,7 @@ describe("A supervised child can be restarted by hand", () => {
       })))
     ))
 
-  it.effect("G188: a restart by hand during a restart waits for the restart that is under way", () =>
+  it.effect("G188: Supervisor.restart of a child that is being restarted waits for this restart and begins no other", () =>
     supervised(
       Supervisor.layer({ backoff }, [Store, Counter, Web]),
       Effect.gen(function*() {
@@ -428,7 +432,7 @@ describe("A supervised child can be restarted by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand of a dynamic child replaces only that child", () =>
+  it.effect("G188: Supervisor.restart of a child from Supervisor.dynamic replaces only that child", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -445,7 +449,7 @@ describe("A supervised child can be restarted by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand fails if the supervisor ends first", () =>
+  it.effect("G188: Supervisor.restart fails if the supervisor ends before the restart is complete", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.gen(function*() {
@@ -458,7 +462,7 @@ describe("A supervised child can be restarted by hand", () => {
       })
     ))
 
-  it.effect("G188: a restart by hand brings a returned transient child back, and counts no death for a stopped child", () =>
+  it.effect("G188: Supervisor.restart starts a transient child that has returned again, and counts no death for a stopped child", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [
         of(Mail, { restart: "transient" }),

@@ -21,7 +21,7 @@ describe("A supervisor decides what the exit of a child means", () => {
 
   for (const [exit = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G149: the exit ${exit} of a ${types[i]} child means: ${cell}`, () => {
+      it(`G149: a supervisor restarts or drops a child that ends, as its restart type says (case: ${exit} of a ${types[i]} child: ${cell})`, () => {
         const restart = types[i] as Machine.Restart
         const played = up([{ ...child("a"), restart }])
         const actions = played.play(`a dies ${exit}; a stopped; waited`)
@@ -37,7 +37,7 @@ describe("A supervisor restarts its children by a strategy", () => {
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G150: the strategy ${strategy} of a supervisor, ${deaths[i]}: stops ${cell} in reverse order and starts it in order`, () => {
+      it(`G150: after a death, a supervisor stops the children of its strategy in reverse order and starts them in order (case: ${strategy}, ${deaths[i]}: ${cell})`, () => {
         const keys = cell.split(" ")
         const played = up(children, { strategy: strategy as Machine.Strategy })
         const [dead = ""] = deaths[i]!.split(" ")
@@ -494,7 +494,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
   ]
 ]
 
-describe("The machine of a supervisor starts, restarts and stops children", () => {
+describe("The machine of a supervisor decides after each event which children to start, restart and stop", () => {
   for (const [title, start, words, expected] of cases) {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
@@ -523,7 +523,7 @@ describe("The machine of a supervisor starts, restarts and stops children", () =
     assert.strictEqual(played.state.phase._tag, "Running")
   })
 
-  it("G152: a supervisor lets the portals of all users wait in the step in which a Service that they use dies", () => {
+  it("G152: when a Service dies, the supervisor marks the Service and all its users as restarting at once, so that calls wait", () => {
     const played = up(line)
     const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
     played.play("a silent")
@@ -639,7 +639,7 @@ const restore = (played: Played): void => {
   }
 }
 
-describe("The machine of a supervisor keeps its rules under random events", () => {
+describe("The machine of a supervisor starts and stops its children in the order of their uses under random events", () => {
   it.prop(
     "G151: a supervisor starts a child only when the child is down and all children that it uses are up",
     { given, strategy },
@@ -661,7 +661,7 @@ describe("The machine of a supervisor keeps its rules under random events", () =
   )
 
   it.prop(
-    "G151: a supervisor stops a child only after all users that end with the child",
+    "G151: a supervisor stops a child only when all later children that must end with this child are down",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (_, played, actions) => {
@@ -729,8 +729,8 @@ describe("The machine of a supervisor keeps its rules under random events", () =
   })
 })
 
-describe("A stop of a supervised child concerns one incarnation of the child", () => {
-  it("a stop that has begun and not ended concerns only one incarnation of one child", () => {
+describe("A supervisor in which a child is stopping reports only the stopping incarnations as stopping", () => {
+  it("State.isStopping is true exactly for the incarnations of a child that are being stopped, and false for other children", () => {
     const played = up([child("a"), child("b")])
     const [a, b] = played.state.children
     const stopping = { ...a!, incarnation: 3, status: "Stopping" } as const

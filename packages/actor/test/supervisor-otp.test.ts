@@ -485,8 +485,8 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
 /** Tests of real processes: packages/node/test/Supervisor.test.ts. */
 const ofProcesses = ["a supervisor is killed"]
 
-describe("The supervisor is compared with OTP", () => {
-  it("G183: docs/supervision.md lists the comparison with OTP, case by case", () => {
+describe("The supervisor behaves in each case of Erlang/OTP's supervisor as docs/supervision.md says", () => {
+  it("G183: the table for readers of OTP in docs/supervision.md has one row for each case that the tests compare", () => {
     const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
     const section = docs.split("\n## For readers of OTP\n")[1]!.split("\n## ")[0]!
     const rows = section.split("\n").filter((line) => line.startsWith("| ")).slice(2)
@@ -497,5 +497,10 @@ describe("The supervisor is compared with OTP", () => {
     for (const row of rows) assert.include(["same", "other", "none"], row.split("|")[2]!.trim())
   })
 
-  for (const [title, test] of Object.entries(cases)) it.effect(`G183: compared with OTP, ${title}`, test)
+  for (const [title, test] of Object.entries(cases)) {
+    it.effect(
+      `G183: a supervisor behaves in this case of Erlang/OTP's supervisor as docs/supervision.md says: ${title}`,
+      test
+    )
+  }
 })

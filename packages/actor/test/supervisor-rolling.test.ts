@@ -126,7 +126,7 @@ describe("Supervisor.roll replaces children without a failed call", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll opens streams and dialogs that the old actor refuses at the new actor", () =>
+  it.effect("G210: a stream or dialog that the old actor refuses during Supervisor.roll is opened at the new actor instead", () =>
     supervised(
       Supervisor.layer({}, [Worker]),
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Supervisor.roll replaces children without a failed call", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll ends when its Layer ends, and leaves no actor", () =>
+  it.effect("G211: Supervisor.roll ends when the Layer of its supervisor ends, and leaves no actor", () =>
     inMemory(
       until(60_000)(Effect.gen(function*() {
         let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
@@ -229,7 +229,7 @@ describe("Supervisor.roll replaces children without a failed call", () => {
       })
     ))
 
-  it.effect("G209: Supervisor.roll replaces all dynamic children, or the named dynamic children", () =>
+  it.effect("G209: Supervisor.roll replaces all children of a Supervisor.dynamic, or only those that the program names", () =>
     supervised(
       Layer.empty,
       Effect.scoped(Effect.gen(function*() {
@@ -335,7 +335,7 @@ describe("A standby takes over from a supervised actor that dies", () => {
       })
     ))
 
-  it.effect("G213: a standby that fails to start waits longer each time, and its actor continues", () =>
+  it.effect("G213: a supervisor waits longer after each failed start of a standby, and the active actor continues", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 3, within: "5 seconds" } }, [Supervisor.of(Mail, { standby: 1 })]),
       Effect.gen(function*() {
@@ -409,7 +409,7 @@ describe("A standby takes over from a supervised actor that dies", () => {
       })
     ))
 
-  it.effect("G213: a standby ends when its actor ends for good", () =>
+  it.effect("G213: the standby of a child ends when the active actor ends and is not started again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { standby: 1, restart: "transient" })]),
       Effect.gen(function*() {

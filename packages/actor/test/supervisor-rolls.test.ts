@@ -46,7 +46,7 @@ const rolls: Record<string, (played: Played) => void> = {
   "the supervisor ends": (played) => played.play("roll a; close")
 }
 
-describe("One roll replaces one child of a supervisor", () => {
+describe("A roll of one child ends as docs/supervision.md says, whatever happens to the child meanwhile", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
   it("G205: docs/supervision.md lists every case of a roll that the tests of rolls play", () => {
@@ -54,7 +54,7 @@ describe("One roll replaces one child of a supervisor", () => {
   })
 
   for (const [meanwhile = "", old, next, roll] of rows) {
-    it(`G205: in a roll, where ${meanwhile}: the old incarnation ${old}, the new incarnation ${next}, the roll ${roll}`, () => {
+    it(`G205: a roll leaves the old and the new incarnation as docs/supervision.md says (case: ${meanwhile}: old ${old}, new ${next}, roll ${roll})`, () => {
       const played = up([child("s"), { ...a, uses: ["s"] }])
       rolls[meanwhile]!(played)
       const isDrained = played.actions.some(({ _tag }) => _tag === "TakeOver") &&
@@ -206,7 +206,7 @@ describe("A supervisor keeps a standby of its child", () => {
   })
 
   for (const [event = "", player, deaths, next] of rows) {
-    it(`G206: a standby, where ${event}: ${player} plays the role next, ${deaths} deaths are counted, the next standby ${next}`, () => {
+    it(`G206: after an event, the role of a child with a standby goes to the actor that docs/supervision.md names (case: ${event}: ${player}, deaths ${deaths}, next standby ${next})`, () => {
       const played = up([child("s"), { ...withStandby, uses: ["s"] }])
       standbys[event]!(played)
       goOn(played)
@@ -395,7 +395,7 @@ describe("A supervisor keeps a standby of its child", () => {
     })
   }
 
-  it("G188: a stop by hand of a child with a standby also stops the draining actors of the child", () => {
+  it("G188: Supervisor.stop of a child with a standby also stops the draining actors of the child", () => {
     const played = up([a])
     assert.deepStrictEqual(played.play("roll a; a2 up; a2 dies; a2 stopped; a stop"), [
       "start a2",
@@ -483,7 +483,7 @@ const replay = (words: ReadonlyArray<typeof Word.Type>, check: (played: Played, 
 
 const many = { arbitrary: { runs: 500 } }
 
-describe("A supervisor with rolls and standbys keeps its rules under random events", () => {
+describe("A supervisor with rolls and standbys has one actor in each role at most, and ends every roll, under random events", () => {
   it.prop(
     "G207: a supervisor has at most one incarnation in a role, and at most one standby behind that incarnation",
     { given },
@@ -535,7 +535,7 @@ describe("A supervisor with rolls and standbys keeps its rules under random even
   )
 
   it.prop(
-    "G207: a supervisor ends every roll, and has its standby again, when all children can start",
+    "G207: when all children can start, a supervisor ends every roll, and starts the standby of each child that has one",
     { given },
     ({ given }) => {
       const played = replay(given, () => {})

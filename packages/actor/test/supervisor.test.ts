@@ -199,7 +199,7 @@ describe("A supervised portal", () => {
       ))
     })))
 
-  it.effect("G152: a supervised portal waits from the turn of the event loop in which a Service that its actor uses dies", () =>
+  it.effect("G152: a supervised portal reports `restarting` as soon as a Service that its actor uses dies, and its calls wait", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -432,7 +432,7 @@ describe("A reference to a supervised actor leads to its successor", () => {
     ))
 })
 
-describe("An actor may contain a supervisor", () => {
+describe("A supervisor in an actor that gives up fails the actor, which the supervisor above starts again", () => {
   it.effect("G156: a supervisor that gives up fails its actor, and the supervisor above starts the actor and its children again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Shop]),
@@ -458,7 +458,7 @@ describe("An actor may contain a supervisor", () => {
     ))
 })
 
-describe("A supervisor may have dynamic children", () => {
+describe("A supervisor from Supervisor.dynamic starts and stops children of one Service while it runs", () => {
   const dynamic = <A, E>(
     use: (mails: Supervisor.Dynamic<Mail, never>) => Effect.Effect<A, E, Actor.ActorRuntime | Mail>,
     policy: Parameters<typeof Supervisor.dynamic>[1] = { backoff }

@@ -50,7 +50,7 @@ describe("The hub of a topic passes messages on to subscribers", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: waiting messages of a topic go on when the full subscriber leaves, or when an earlier publisher stops waiting", () => {
+  it("G179: a publisher that waits for a subscriber with a full buffer continues when the subscriber leaves, even if another publisher has given up", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -109,7 +109,7 @@ describe("The hub of a topic passes messages on to subscribers", () => {
     ])
   })
 
-  it("G179: a topic's hub checks the subscribers of a key once for all publishers that wait for room in the subscribers' buffers", () => {
+  it("G179: a topic on which 1000 publishers wait serves one read of each of 1000 subscribers within 1.5 seconds", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))

@@ -195,7 +195,7 @@ describe("A topic passes messages on to several subscribers", () => {
     ))
 })
 
-describe("A topic checks its options", () => {
+describe("A topic with an invalid option is refused when it is declared", () => {
   const module = import.meta.url
 
   it.effect("G181: options of a topic that are no whole numbers are rounded to the nearest allowed number", () => {
@@ -209,7 +209,7 @@ describe("A topic checks its options", () => {
     }).pipe(Effect.provide([Odd.layerTest, Half.layerTest]), Effect.provide(memory), within(60_000), drained)
   })
 
-  it("G181: options of a topic that are no numbers are refused when the topic is declared", () => {
+  it("G181: a topic with NaN as its option `buffer` or `replay` is refused when the topic is declared", () => {
     for (const option of ["buffer", "replay"] as const) {
       assert.throws(
         () => Topic.Service<never>()("Wrong", { module, message: Schema.Int, [option]: NaN }),

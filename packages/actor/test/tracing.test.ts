@@ -142,7 +142,7 @@ describe("Traces over several actors", () => {
       assert.deepStrictEqual(seen, ["ExternalSpan", "the-trace"])
     }))
 
-  it.effect("G298: a handler makes a span under a tracer of the program", () =>
+  it.effect("G298: a span of a handler belongs to the trace of its caller when the program has its own tracer", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       const [tag, trace] = yield* Effect.withSpan(Actor.runInActor(spanHere({ depth: 0 })), "program").pipe(

@@ -45,7 +45,7 @@ const refusals = (output: string): ReadonlyArray<Refused> =>
 
 const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
 
-describe("The compiler refuses programs that are wrong", () => {
+describe("The TypeScript compiler refuses each wrong use of Furrow's types that the test file lists", () => {
   it(
     "the compiler refuses every line that must not compile, for the reason in the comment beside the line",
     async () => {

@@ -33,7 +33,7 @@ describe("A union that SchemaBinary refuses can still cross to another actor", (
       assert.deepStrictEqual(yield* Effect.flip(bob.run(once({ of: "fail" }))), new Pear({ size: 1 }))
     }))))
 
-  it.effect("G115: a union that SchemaBinary refuses crosses as the items of a stream, and of a narrowed stream", () =>
+  it.effect("G115: a stream, also a narrowed one, sends items of a union type for which Effect's SchemaBinary makes no codec", () =>
     inMemory(Actor.nursery(Effect.gen(function*() {
       const bob = yield* Actor.start("bob", { expose: [each, echo] })
       assert.deepStrictEqual(yield* Stream.runCollect(bob.stream(each({ of: values }))), values)
@@ -132,7 +132,7 @@ describe("A schema that no codec can carry is refused", () => {
     ]
   ]
   for (const [where, define, message] of refused) {
-    it(`G116: a schema that no codec can carry in ${where} is refused when the endpoint is defined, and the error names the schema's place`, () => {
+    it(`G116: an endpoint with a schema for which no codec can be made is refused when it is defined, with the schema's place (case: ${where})`, () => {
       assert.throws(define, message)
     })
   }

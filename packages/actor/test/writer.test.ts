@@ -85,7 +85,7 @@ describe("The writer of a connection sends words in order", () => {
     assert.deepStrictEqual(writes.at(-1), [last])
   })
 
-  it("G86: a writer begins dialogs in order while few bytes are unwritten, and resumes one sender and one dialog each time room is made", async () => {
+  it("G86: a connection's writer begins waiting dialogs in order while few bytes are unwritten, one each time bytes leave", async () => {
     const { connection, giveRoom, writes } = listening()
     const writer = new Writer(connection, () => {})
     const begun: Array<string> = []
@@ -232,7 +232,7 @@ describe("The writer of a connection sends words in order", () => {
       assert.isFalse(writer.isFull)
     })
 
-    it("a writer begins no dialog while a large word waits for other large words, and can withdraw a call that has not begun", () => {
+    it("a connection's writer begins no dialog while a third large call waits for two others, until this call is withdrawn or sent", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3]) writer.send(call(dialog, 1800 * kib))
       assert.isTrue(writer.admitsStart)
@@ -248,7 +248,7 @@ describe("The writer of a connection sends words in order", () => {
       assert.notInclude(said(), "Part 5")
     })
 
-    it("a writer sends the first parts of calls in the order of their numbers, even if a small call waits behind a large call", () => {
+    it("a connection's writer begins calls in the order of their dialog numbers, even if a small call waits behind large calls", () => {
       const { drain, said, writer } = cutting()
       for (const dialog of [1, 3, 5]) writer.send(call(dialog, 1800 * kib))
       writer.send(call(7, 10))

@@ -30,7 +30,7 @@ const opened = async (victim: Victim): Promise<Outcome> => {
   return fine
 }
 
-describe("The verdict on an attack has figures and problems", () => {
+describe("The verdict on an attack lists the latencies of the calls during the attack, and each problem that was found", () => {
   it("the verdict on an attack in which nothing happens has figures, and no problems", async () => {
     const { calls, p99, problems, worst } = await verdict(() => Processes.pause(1_200).then(() => fine))
     assert.deepStrictEqual(problems, [])

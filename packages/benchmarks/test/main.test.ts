@@ -60,7 +60,7 @@ test("The ratio of a benchmark's row is the median of the ratios of paired sampl
   expect(Report.row(free, samples).met).toBe(undefined)
 })
 
-test("A gate of a benchmark bounds the ratio, the difference, or the figure itself", () => {
+test("A gate of a benchmark is met if the figure divided by the base, the figure minus the base, or the figure is within a limit", () => {
   const samples = samplesOf([[4, 6]])
   const met = (gate: Gate) => Report.row({ ...free, gate }, samples).met
   expect([met({ _tag: "AtMost", ratio: 1.5 }), met({ _tag: "AtMost", ratio: 1.4 })]).toEqual([true, false])

@@ -62,7 +62,7 @@ describe("The report of npm run soak shows figures and verdicts", () => {
     done: 7
   }
 
-  test("the report of npm run soak shows the peak memory of each process by act", () => {
+  test("the report of npm run soak shows the peak memory of each process in each act, which is one kind of work", () => {
     const lines = Report.peaks(result).split("\n")
     expect(lines[1]).toMatch(/^part +1\.0 +10 +2600$/)
     expect(lines[2]).toMatch(/^all at once +5\.0 +832 +7$/)
@@ -82,8 +82,8 @@ describe("The report of npm run soak shows figures and verdicts", () => {
   })
 })
 
-describe("The command npm run soak runs acts and measures resources", () => {
-  test("npm run soak runs only the acts that its options select by name", () => {
+describe("The command npm run soak runs several kinds of work, and fails if memory, files or processes grow", () => {
+  test("npm run soak runs only those of its kinds of work, called acts, that the options `only` and `skip` select", () => {
     const names = (options: { only?: ReadonlyArray<string>; skip?: ReadonlyArray<string> }) =>
       ["calls", "calls to a busy actor", "streams"].filter((name) =>
         Options.isWanted({ only: [], skip: [], ...options }, name)
@@ -100,7 +100,7 @@ describe("The command npm run soak runs acts and measures resources", () => {
   })
 
   test(
-    "npm run soak measures root and actors around the selected acts, and exits with 0 if all resources return to their first values",
+    "npm run soak measures the resources of all processes before and after its work, and exits with 0 if none has grown",
     { timeout: 180_000 },
     async () => {
       const args = ["--minutes", "0.02", "--only", "registry,two-way,killed", "--largest", "1", "--seed", "3"]

@@ -42,7 +42,7 @@ describe("A census hands out the files that it still has to count", () => {
     assert.strictEqual(work.done, work.total)
   })
 
-  it("the work of a census hands suspect files out one by one, before all other files", () => {
+  it("if an actor dies on a batch of files, the census hands out each of these files alone, before all other files", () => {
     const work = new Work(sources(1, 1, 1, 1, 1, 1, 1, 1), 1)
     const batch = work.take()!
     const left = names(batch)!

@@ -19,7 +19,7 @@ describe("A relative import leads to a source file", () => {
   })
 })
 
-describe("An import names a package", () => {
+describe("The census reads the name of a package from the specifier of an import", () => {
   it("the package of an import is the part of the specifier that names an installed package", () => {
     assert.strictEqual(packageOf("effect/Effect"), "effect")
     assert.strictEqual(packageOf("@scope/name/deep"), "@scope/name")

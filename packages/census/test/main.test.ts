@@ -139,7 +139,7 @@ describe("A census of a folder without source files fails", () => {
   )
 })
 
-describe("A census checks its command line", () => {
+describe("The census refuses a command line with a wrong option, and names the option", () => {
   it.live(
     "a wrong option of the census is refused with the option, its possible values, and the usage",
     () =>

@@ -6,7 +6,7 @@ import { Parser } from "../src/Parser.ts"
 import { CannotParse } from "../src/row.ts"
 import { measured } from "./support.ts"
 
-describe("A census counts three kinds of lines in a source file", () => {
+describe("The census counts each line of a source file as code, comment or blank", () => {
   const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
 
   it.effect("each line of a file counts as either code, comment or blank", () =>

@@ -34,8 +34,8 @@ const census = (given: Partial<Census> = {}): Census => ({
   ...given
 })
 
-describe("The report of a census shows the results", () => {
-  it("the report of a census has tables of the first rows, the files that failed, the dependencies and the totals", () => {
+describe("The report of a census shows the counts of files and functions, the dependencies and the failed files", () => {
+  it("the report of a census lists the largest files, the longest functions, the failed files, the dependencies and the totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
       "Largest files",
@@ -83,7 +83,7 @@ describe("The report of a census shows the results", () => {
   })
 })
 
-describe("The report of a census shows the speed", () => {
+describe("The report of a census shows how much faster many actors count than one actor", () => {
   const idle = { cores: 2, load: 0.3 }
 
   it("the speed of a census is the time of one actor divided by the time of many actors, and the report shows both times", () => {
@@ -102,7 +102,7 @@ describe("The report of a census shows the speed", () => {
     ])
   })
 
-  it("the speed in a census's report mentions kills, two counts that differ, and a busy host", () => {
+  it("the report of a census says how many actors were killed, in which files two counts differ, and how busy the host was", () => {
     assert.include(
       Report.speed(census({ killed: 1 }), census({ actors: 1 }), idle, style).join("\n"),
       "both counts found the same: the first with 1 actor killed, the second with none"

@@ -23,7 +23,7 @@ const closedBelow = FileSystem.layerNoop({
 })
 
 describe("A census searches a folder for source files", () => {
-  it.live("the sources of a folder are its files by name with their sizes, without links, hidden folders and installed packages", () =>
+  it.live("the census finds the source files of a folder with their sizes, and skips links, hidden folders and installed packages", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const folder = yield* Folder.make({

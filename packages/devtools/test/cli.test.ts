@@ -124,7 +124,7 @@ describe("The command furrow", () => {
 
   for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
     test(
-      `G260: the signal ${signal} makes a root print its tree and the waits of its fibers, and the program goes on`,
+      `G260: a root that gets SIGUSR2 or SIGQUIT prints its tree and the waits of its fibers, and goes on (here ${signal})`,
       Effect.gen(function*() {
         const program = yield* tree("name")
         yield* Eventually.succeeds(

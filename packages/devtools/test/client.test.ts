@@ -9,7 +9,7 @@ const all = [candidate(1, 0), candidate(2, 1, "a"), candidate(3, 2, "b"), candid
 
 const pidsOf = (target: string | undefined) => meant(all, target).map(({ pid }) => pid)
 
-describe("A tool looks at the trees of its user", () => {
+describe("The command `furrow` knocks at the processes of one tree if its user names the tree, and otherwise of all trees", () => {
   it("G252: a tool that looks at one named tree knocks only at the processes of that tree", () => {
     for (const target of ["1", "3", "a", "b"]) assert.deepStrictEqual(pidsOf(target), [1, 2, 3])
     assert.deepStrictEqual(pidsOf("c"), [7, 8])

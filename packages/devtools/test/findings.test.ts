@@ -81,7 +81,7 @@ describe("A deadlock between the actors of a tree is reported", () => {
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G250: a cycle of reads is no deadlock where a fiber that tools cannot see may work for one end of the dialog", () => {
+  it("G250: two actors that both read from one dialog are not reported as a deadlock if a fiber that tools cannot see may still send in the dialog", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })
@@ -163,7 +163,7 @@ describe("A tree that is slow is not reported as stuck", () => {
   })
 })
 
-describe("The name of an actor may contain terminal escapes", () => {
+describe("Terminal escapes in the name of an actor are printed as harmless text", () => {
   it("G250: the name of an actor with terminal escapes is printed as harmless text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })

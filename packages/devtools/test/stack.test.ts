@@ -25,7 +25,7 @@ const compile = (sourcemap: "inline" | "linked") =>
 describe("The verbs `stack` and `fibers` of `furrow` show where an actor stands", () => {
   for (const sourcemap of ["linked", "inline"] as const) {
     test(
-      `G296: \`furrow stack\` and \`furrow fibers\` name the source lines of compiled code, by a source map that is ${sourcemap}`,
+      `G296: \`furrow stack\` and \`furrow fibers\` name the source lines of code that was compiled with a linked or inline source map (here ${sourcemap})`,
       Effect.gen(function*() {
         const outfile = yield* compile(sourcemap)
         assert.notInclude(Fs.readFileSync(outfile, "utf8"), "interface Turns")

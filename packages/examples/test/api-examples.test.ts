@@ -33,7 +33,7 @@ const tsconfig = {
 }
 
 describe("the doc comments of the API explain every public name", () => {
-  it("the published packages have public names in their API", () => {
+  it("the list of public names of the published packages contains well-known names, such as `Actor.start` and `NodeActor.runMain`", () => {
     for (
       const name of [
         "Actor.start",
@@ -69,7 +69,7 @@ describe("the examples in the doc comments of the API work", () => {
 
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-  it("almost all examples in the doc comments of the API are run", () => {
+  it("all examples in the doc comments of the API are run, except at most 15 examples that are only type-checked", () => {
     assert.isAtMost(examples.length - run.length, onlyChecked)
   })
 
@@ -97,7 +97,7 @@ describe("the examples in the doc comments of the API work", () => {
   )
 })
 
-describe("An example in a doc comment follows rules", () => {
+describe("An example in a doc comment is turned into a program with imports and assertions", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
   const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
 
@@ -108,7 +108,7 @@ describe("An example in a doc comment follows rules", () => {
     assert.include(lines, "const frank = yield* running.frank")
   })
 
-  it("an example in a doc comment keeps a name that it defines itself", () => {
+  it("the program that is made from an example in a doc comment imports no fixture whose name the example itself defines", () => {
     const lines = program("const isPrime = 7", "const { frank } = others", "const [counter, todos] = more")
     assert.include(lines, `import { type Example, running, runs, shows } from "../test/api-prelude.ts"`)
     assert.notInclude(lines.join(), "running.")
@@ -136,7 +136,7 @@ describe("An example in a doc comment follows rules", () => {
   })
 })
 
-describe("A comment of the API follows rules", () => {
+describe("A doc comment of the API that lacks a required part is reported", () => {
   const complete = "Adds.\n\n@example\n```ts\n1 // 1\n```\n@category math\n@since 0.1.0"
 
   it("a doc comment of the API that lacks its meaning, an example, a category or a version is reported", () => {

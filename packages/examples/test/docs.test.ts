@@ -49,7 +49,7 @@ describe("the code blocks of the documents run as the documents state", () => {
   const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
 
   it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
-    "on the page %s, the program %s runs and prints what the page states",
+    "each program on a page of the documentation runs and prints the output that the page shows (page %s, program %s)",
     { timeout: 120_000 },
     async (_path, name, page, file) => {
       const { code, left, stderr, stdout } = await runNode([Path.join(folderOf(page), name)])
@@ -100,20 +100,23 @@ describe("the documents name files and commands that exist", () => {
   }
   const commands = pages.flatMap((page) => page.commands.map((command) => [page.path, command] as const))
 
-  it.each(commands)("the page %s names `%s`, which is a command of this repository", (_path, command) => {
-    for (const part of command.split("#")[0]!.split("&&").map((part) => part.trim())) {
-      const [npm, verb = "", script = verb, ...rest] = part.split(/\s+/)
-      assert.strictEqual(npm, "npm")
-      if (verb === "ci" || verb === "install" || verb === "pack") continue
-      if (verb === "run") assert.property(scripts, script)
-      else assert.include(["start", "test"], verb)
-      const [dashes, example] = rest
-      if (script === "example" && dashes !== undefined) assert.include([...names, "NAME", "--all"], example)
+  it.each(commands)(
+    "each command that a page of the documentation names is a command of this repository (page %s, command %s)",
+    (_path, command) => {
+      for (const part of command.split("#")[0]!.split("&&").map((part) => part.trim())) {
+        const [npm, verb = "", script = verb, ...rest] = part.split(/\s+/)
+        assert.strictEqual(npm, "npm")
+        if (verb === "ci" || verb === "install" || verb === "pack") continue
+        if (verb === "run") assert.property(scripts, script)
+        else assert.include(["start", "test"], verb)
+        const [dashes, example] = rest
+        if (script === "example" && dashes !== undefined) assert.include([...names, "NAME", "--all"], example)
+      }
     }
-  })
+  )
 
   it.each(pages.map((page) => [page.path, page] as const))(
-    "every file that the page %s names exists",
+    "every file that a page of the documentation names exists (page %s)",
     (_path, page) => {
       const missing = Pages.references(page).filter((path) => !Fs.existsSync(Path.join(Pages.root, path)))
       assert.deepStrictEqual(missing, [])
@@ -138,15 +141,18 @@ describe("The page docs/01-tour.md", () => {
     ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
   )
 
-  it("docs/01-tour.md names a source file and its definitions in most of its numbered steps", () =>
+  it("docs/01-tour.md has more than 40 steps that name a source file and definitions in this file", () =>
     assert.isAbove(stops.length, 40))
 
-  it.each(stops)("the page %s contains the text %s", (path, found) => {
-    const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
-    const defined = (name: string) =>
-      new RegExp(`(?:const|class|type|get|case|readonly|private|async) "?${name}\\b|^  ${name}[(:]`, "m")
-    for (const name of found) assert.match(text, defined(name))
-  })
+  it.each(stops)(
+    "each source file that docs/01-tour.md names defines the names that the page gives for the file (file %s, names %s)",
+    (path, found) => {
+      const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
+      const defined = (name: string) =>
+        new RegExp(`(?:const|class|type|get|case|readonly|private|async) "?${name}\\b|^  ${name}[(:]`, "m")
+      for (const name of found) assert.match(text, defined(name))
+    }
+  )
 })
 
 describe("The page docs/errors.md", () => {
@@ -176,11 +182,11 @@ describe("The page docs/errors.md", () => {
   })
 })
 
-describe("A code block of a page follows rules", () => {
+describe("Each code block of a page is read as a file, as the output of a program, or as a command", () => {
   const block = (language: string, text: string) => `\`\`\`${language}\n${text}\`\`\`\n`
   const main = "// file: main.ts\nNodeActor.runMain(program)\n"
 
-  it("a code block is a file, and the text block after a program is its output", () => {
+  it("a code block of a page is read as a file, and the text block after a program as the expected output of the program", () => {
     const text = block("ts", main) + block("text", "a\nb\n") + block("text stderr", "c\n") + block("sh", "npm ci\n")
     const { commands, files } = Pages.parse("p", text)
     assert.deepStrictEqual(files, [
@@ -205,7 +211,7 @@ describe("A code block of a page follows rules", () => {
     ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
     ["an unknown language", block("js", "1\n"), /no rule/]
   ])(
-    "a page is refused because of an invalid code block: %s",
+    "an invalid code block in a page (%s) is reported with an error that names the fault",
     (_what, text, message) => assert.throws(() => Pages.parse("p", text), message)
   )
 })

@@ -17,7 +17,7 @@ const promiseOf = (name: string): ReadonlyArray<string> => {
   return lines.map((line) => line.slice(" *     ".length))
 }
 
-describe("The runner runs the examples, which print what they promise", () => {
+describe("Each example prints the output that the first comment in its file shows", () => {
   it.each(names)(
     "the example %s prints the output in its head comment, and leaves no process",
     { timeout: 120_000 },
@@ -97,8 +97,8 @@ describe("The test helper runNode", () => {
   )
 })
 
-describe("The test helper promised", () => {
-  it("the test helper promised compares lines of output with expected lines, in which an ellipsis stands for any text", () => {
+describe("The test helper `promised` compares output with expected lines that have placeholders", () => {
+  it("the test helper `promised` accepts output that equals the expected lines, where <n> stands for a number and <...> for any lines", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)
     assert.match("a: 1.5 ms\nx\ny\nend.\n", promise)

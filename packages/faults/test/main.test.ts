@@ -16,7 +16,7 @@ const ended = (...args: ReadonlyArray<string>) =>
     return { code, stdout: program.stdout(), stderr: program.stderr() }
   })
 
-describe("The command npm run faults runs cases", () => {
+describe("The command npm run faults runs programs and compares their output with the expected output", () => {
   it.live(
     "npm run faults runs a case, shows the case's expected and actual output, and says that both are equal",
     () =>
@@ -53,14 +53,14 @@ describe("The command npm run faults runs cases", () => {
   )
 })
 
-describe("The cases of npm run faults are complete", () => {
+describe("The cases of npm run faults name existing guarantees and use every program in the folder of programs", () => {
   it("the cases of npm run faults name only guarantees that exist, and no two cases have equal titles", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
     assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)
   })
 
-  it("the cases of npm run faults say how each program ends, and use every program in their folder", () => {
+  it("each case of npm run faults expects an exit code or a signal, and no program in the folder of programs is unused", () => {
     for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
     const used = new Set(cases.map(({ program }) => program))
     const imported = ["alive.ts", "bundled", "flaky.ts", "mistaken"]

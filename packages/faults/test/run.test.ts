@@ -19,7 +19,7 @@ const seen = (lines: ReadonlyArray<string>): Verdict => ({
   skipped: undefined
 })
 
-describe("npm run faults runs one case", () => {
+describe("npm run faults runs the program of a case and collects its output, its end and its leftover processes", () => {
   it.live(
     "a case of npm run faults collects its program's output, the program's end, and each process that the program leaves",
     () =>
@@ -72,7 +72,7 @@ describe("npm run faults gives a verdict on each case", () => {
   })
 })
 
-describe("npm run faults makes the output of a case comparable", () => {
+describe("npm run faults puts placeholders into the output of a case for text that differs from run to run", () => {
   it("the output of a case of npm run faults has placeholders for text that differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(

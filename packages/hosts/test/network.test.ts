@@ -38,35 +38,38 @@ const stands = (silent: Program.Program, lively: Effect.Effect<void, Eventually.
     assert.strictEqual(heard(silent), before)
   })
 
-describe.skipIf(problem !== undefined)("A test network consists of network namespaces", () => {
-  it.live(
-    "a cut of the test network drops packets in one direction only, until the cut is healed, and no network namespace is left",
-    () =>
-      Effect.gen(function*() {
-        yield* Effect.scoped(Effect.gen(function*() {
-          const { cut, heal, hosts } = yield* Network.make(["east", "west"])
-          const folder = yield* Folder.make({ "talker.mjs": talker })
-          const start = (host: Network.Host, other: Network.Host) =>
-            Program.start(Path.join(folder, "talker.mjs"), {
-              args: [host.address, other.address],
-              through: host.through
-            })
-          const [east, west] = [yield* start(hosts.east, hosts.west), yield* start(hosts.west, hosts.east)]
-          const [eastHears, westHears] = [rises("east hears west", east), rises("west hears east", west)]
-          yield* Effect.all([eastHears, westHears])
+describe.skipIf(problem !== undefined)(
+  "A test network of network namespaces drops packets between its hosts while it is cut",
+  () => {
+    it.live(
+      "a cut of the test network drops packets in one direction only, until the cut is healed, and no network namespace is left",
+      () =>
+        Effect.gen(function*() {
+          yield* Effect.scoped(Effect.gen(function*() {
+            const { cut, heal, hosts } = yield* Network.make(["east", "west"])
+            const folder = yield* Folder.make({ "talker.mjs": talker })
+            const start = (host: Network.Host, other: Network.Host) =>
+              Program.start(Path.join(folder, "talker.mjs"), {
+                args: [host.address, other.address],
+                through: host.through
+              })
+            const [east, west] = [yield* start(hosts.east, hosts.west), yield* start(hosts.west, hosts.east)]
+            const [eastHears, westHears] = [rises("east hears west", east), rises("west hears east", west)]
+            yield* Effect.all([eastHears, westHears])
 
-          yield* cut(hosts.east, hosts.west)
-          yield* stands(west, eastHears)
-          yield* heal
-          yield* Effect.all([eastHears, westHears])
+            yield* cut(hosts.east, hosts.west)
+            yield* stands(west, eastHears)
+            yield* heal
+            yield* Effect.all([eastHears, westHears])
 
-          yield* cut(hosts.west, hosts.east)
-          yield* stands(east, westHears)
-          yield* heal
-          yield* Effect.all([eastHears, westHears])
-        }))
-        assert.deepStrictEqual(Network.namespaces().filter((name) => name.startsWith(`furrow-${process.pid}-`)), [])
-      }),
-    120_000
-  )
-})
+            yield* cut(hosts.west, hosts.east)
+            yield* stands(east, westHears)
+            yield* heal
+            yield* Effect.all([eastHears, westHears])
+          }))
+          assert.deepStrictEqual(Network.namespaces().filter((name) => name.startsWith(`furrow-${process.pid}-`)), [])
+        }),
+      120_000
+    )
+  }
+)

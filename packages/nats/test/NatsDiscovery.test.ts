@@ -20,7 +20,7 @@ const patienceMillis = 120_000
 
 const texts = Schema.String.check(Schema.isPattern(/^[^\ud800-\udfff]{0,40}$/))
 
-describe("A key is an entry in a NATS bucket", () => {
+describe("Each key of an engine is turned into the name of a NATS entry that the NATS server accepts", () => {
   it.prop(
     "a key can be read back from the name of its NATS entry, and the NATS server accepts this name",
     [texts],
@@ -31,7 +31,7 @@ describe("A key is an entry in a NATS bucket", () => {
     }
   )
 
-  it("a NATS filter for a prefix matches the entries whose keys begin with the prefix, and compares only whole words", () => {
+  it("a NATS filter for a prefix of keys covers the prefix up to its last slash, because NATS compares only whole segments of a name", () => {
     assert.strictEqual(Keys.filterOf(""), "k.>")
     assert.strictEqual(Keys.filterOf("web"), "k.>")
     assert.strictEqual(Keys.filterOf("web/"), "k.web.>")
@@ -50,7 +50,11 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driver)) {
-    it.live(`G269: the engine over NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(
+      `G269: the engine over NATS passes each test of the suite for engines (the test: ${title})`,
+      () => run,
+      patienceMillis
+    )
   }
 
   it.live(

@@ -107,37 +107,40 @@ const within = { within: "60 seconds" } as const
 const titleOf = ({ bundler, format, names, packages, shape }: Form) =>
   [bundler, format, shape, `effect and @furrow ${packages}`, ...names === undefined ? [] : [names]].join(", ")
 
-describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundled program (%s)", (_title, form) => {
-  let folder: string
-  let program: string
-  beforeAll(async () => {
-    folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow bundles ")))
-    program = await build("program", folder, form)
-    const chunks = Fs.readdirSync(folder).filter((name) => /\.[cm]js$/.test(name)).length
-    if (form.shape === "chunks") assert.isAbove(chunks, 1)
-    else assert.strictEqual(chunks, 1)
-  }, 60_000)
-  afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+describe.each(forms.map((form) => [titleOf(form), form] as const))(
+  "A bundled program runs its main program and its actors (form: %s)",
+  (_title, form) => {
+    let folder: string
+    let program: string
+    beforeAll(async () => {
+      folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow bundles ")))
+      program = await build("program", folder, form)
+      const chunks = Fs.readdirSync(folder).filter((name) => /\.[cm]js$/.test(name)).length
+      if (form.shape === "chunks") assert.isAbove(chunks, 1)
+      else assert.strictEqual(chunks, 1)
+    }, 60_000)
+    afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
-  const mains = [["effect", "warden"], ["promise", "thread"]] as const
-  // A process with all packages outside of the bundle starts slowly from the sources, so only one kind of main runs
-  // then.
-  const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
+    const mains = [["effect", "warden"], ["promise", "thread"]] as const
+    // A process with all packages outside of the bundle starts slowly from the sources, so only one kind of main runs
+    // then.
+    const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
-  it.live.each(tried)(
-    "G125: a bundled program finds functions, Services and plans without exports, and runs its main program once (%s, guard %s)",
-    ([how, guard]) =>
-      Effect.scoped(Effect.gen(function*() {
-        const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
-        assert.deepStrictEqual(yield* run.ended(within), { code: 0, signal: null }, run.stdout() + run.stderr())
-        const [main, text, ...more] = run.stdout().trimEnd().split("\n")
-        const expected = { args: [how, ...args], value: 42, label: "everywhere", processes: 3, sum: 42, stored: 102 }
-        assert.deepStrictEqual([main, JSON.parse(text!), more, run.stderr()], ["main", expected, [], ""])
-        assert.deepStrictEqual(run.left().filter(({ state }) => state !== "Z"), [])
-      })),
-    90_000
-  )
-})
+    it.live.each(tried)(
+      "G125: actors of a bundled program find functions, Services and plans that are not exported, and the main program runs once (form: %s, guard: %s)",
+      ([how, guard]) =>
+        Effect.scoped(Effect.gen(function*() {
+          const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
+          assert.deepStrictEqual(yield* run.ended(within), { code: 0, signal: null }, run.stdout() + run.stderr())
+          const [main, text, ...more] = run.stdout().trimEnd().split("\n")
+          const expected = { args: [how, ...args], value: 42, label: "everywhere", processes: 3, sum: 42, stored: 102 }
+          assert.deepStrictEqual([main, JSON.parse(text!), more, run.stderr()], ["main", expected, [], ""])
+          assert.deepStrictEqual(run.left().filter(({ state }) => state !== "Z"), [])
+        })),
+      90_000
+    )
+  }
+)
 
 const page = Fs.readFileSync(Path.resolve(import.meta.dirname, "../../../docs/bundling.md"), "utf8")
 /**
@@ -153,7 +156,7 @@ describe("The page docs/bundling.md", () => {
   it("the page docs/bundling.md shows commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
   it.live.each(commands)(
-    "a program that a command of docs/bundling.md has bundled runs: %s",
+    "each command of docs/bundling.md makes a bundle that runs without a fault (the command: %s)",
     (command) =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make(files)
@@ -219,7 +222,7 @@ describe("The actor of a bundled program uses the compile cache", () => {
   )
 })
 
-describe("A bundled program that cannot have actors fails with an error", () => {
+describe("A bundled program fails with an error if its actors would run the main program again, or could not be loaded", () => {
   it.live(
     "G126: a bundled program whose main would run again in its actors starts no process, and its error shows the line to write",
     () =>
@@ -237,7 +240,7 @@ describe("A bundled program that cannot have actors fails with an error", () => 
   )
 
   it.live(
-    "G126: an actor fails whose bundled module is also the main program that a launcher imports, and the error shows the line to write",
+    "G126: an actor does not start if its bundle is also a main program that a launcher imports, and the error shows the missing check `isRoot`",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })

@@ -11,7 +11,7 @@ import { who, whoBelow } from "./fixtures/identity.ts"
 import { fixture, lineOf, withActors } from "./support.ts"
 
 describe("A call to an actor in another process is answered by that process", () => {
-  it.live("a call to an actor in another process is answered by that process, which has ended when the answer arrives", () =>
+  it.live("a call by `Actor.runInActor` runs in a process of its own, which has ended before the caller gets the answer", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.runInActor(who())
       assert.deepStrictEqual(answer, {

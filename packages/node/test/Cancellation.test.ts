@@ -77,7 +77,7 @@ describe("The interruption of a call interrupts the call's work in the actor", (
       assert.isTrue(Cause.isTimeoutError(error))
     })))
 
-  it.live("the deadline of a call tells every actor of the call how much time its finalizers have", () =>
+  it.live("an actor that a call reaches through another actor learns how much time the deadline of the call leaves", () =>
     withActors(Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(remaining()), null)
       const left = yield* Actor.timeout("20 seconds")(Actor.runInActor(remainingInside()))

@@ -39,7 +39,7 @@ describe("An actor with a layer whose release fails or hangs still ends", () => 
   for (const [how, endpoint, message] of cleanups) {
     for (const guard of guards) {
       it.live(
-        `an actor with a layer whose release ${how} ends under guard ${guard}, whatever ended the actor, and its owner learns of the failed release (G72)`,
+        `an actor whose layer fails or hangs at its release ends in time, and its owner learns of the failure (the release ${how}, guard: ${guard}; G72)`,
         () => {
           const errors: Array<string> = []
           const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -83,7 +83,7 @@ describe("An actor with a layer whose release fails or hangs still ends", () => 
       )
 
       it.live(
-        `an actor with a layer whose release ${how} ends after its root was killed by SIGKILL under guard ${guard} (G1, G72)`,
+        `an actor whose layer fails or hangs at its release ends after SIGKILL to its root (the release ${how}, guard: ${guard}; G1, G72)`,
         () =>
           Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
             const root = yield* Program.start(fixture("mains/unowned.ts"), { args: [how, guard] })
@@ -127,9 +127,9 @@ describe("An uncaught error that throws when it is formatted fails its actor", (
     })))
 })
 
-describe("An actor that has replaced process.stdout.write ends in order", () => {
+describe("An actor that has replaced process.stdout.write ends like any other actor, without a delay", () => {
   for (const how of ["keeps", "throws"] as const) {
-    it.live(`an actor that has replaced process.stdout.write by a function that ${how} ends in order and without a delay (G72)`, () =>
+    it.live(`an actor that has replaced process.stdout.write by a function that keeps the output or throws ends without a delay (it ${how}; G72)`, () =>
       withActors(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("capturing", { expose: [captures] })
         yield* portal.run(captures({ how }))

@@ -68,12 +68,12 @@ const overCable = (host: string, layer: (typeof transports)["tls"]["layer"], cut
 
 for (const [name, { host, layer }] of Object.entries(transports)) {
   describe.skipIf(host === undefined)(
-    `A cut network connection between actors under ${name} fails every open call`,
+    `Every open call between two actors fails when the network connection between them is cut (over ${name})`,
     () => {
       const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
       for (const [cut, how] of rows) {
         it.live(
-          `G236: a network connection under ${name} that is cut (${cut}) fails every open call with ActorLost, and the actors connect again after its repair`,
+          `G236: when a network connection is cut, every open call over it fails with ActorLost, and the actors connect again after the repair (over ${name}, cut: ${cut})`,
           () =>
             Effect.gen(function*() {
               const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)

@@ -79,7 +79,7 @@ describe("A dialog has a first value and a result, and cleans up at its end", ()
 
 describe("A dialog in which caller and callee answer each other ends with its result", () => {
   for (const style of ["receive", "stream"] as const) {
-    it.live(`a dialog in which caller and callee answer each other runs ten times, with a callee that reads by ${style}`, () =>
+    it.live(`caller and callee answer each other in a dialog until the dialog ends with its result (the callee reads by ${style})`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const count = yield* bob.open(
@@ -150,7 +150,7 @@ describe("The cancel of a dialog ends the dialog for its caller and its callee",
     ))
 
   for (const first of [false, true]) {
-    it.live(`cancelling a dialog before, during or after its stream has the same outcome${first ? " (the callee sends first)" : ""}`, () =>
+    it.live(`a dialog that its caller cancels before, during or after its stream fails with ContextCancelled in each case (the ${first ? "callee" : "caller"} sends first)`, () =>
       withBob((bob, file) =>
         Effect.gen(function*() {
           for (const when of ["before", "during", "after"] as const) {
@@ -236,7 +236,7 @@ describe("The cancel of a dialog ends the dialog for its caller and its callee",
       })
     ))
 
-  it.live("a waiting body of a dialog fails when another fiber cancels only the callee's actor", () =>
+  it.live("a body of a dialog that waits for ever fails with ContextCancelled when another fiber cancels the callee's actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const open = Effect.flip(bob.open(park({ file, label: "park", millis: 0 }), () =>
@@ -247,7 +247,7 @@ describe("The cancel of a dialog ends the dialog for its caller and its callee",
       })
     ))
 
-  it.live("cancelling a dialog in an actor of its own ends dialog and actor, with the author of the cancel", () =>
+  it.live("the cancel of a dialog also cancels the callee's own dialog with a child and ends the child, and both handlers learn who cancelled", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const inner = yield* bob.open(wrap({ file }), (dialog) => Effect.as(dialog.cancel("over"), dialog.first))
@@ -260,7 +260,7 @@ describe("The cancel of a dialog ends the dialog for its caller and its callee",
       })
     ))
 
-  it.live("the interruption of a dialog's body ends the dialog and a stream of the same portal", () =>
+  it.live("the interruption of a dialog's body cancels the dialog and the stream that the body reads from the callee's actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let forwarded = 0
@@ -338,7 +338,7 @@ describe("An actor that is killed while a dialog is open fails the dialog", () =
       killed(yield* Effect.flip(bob.open(park({ file, label: "late", millis: 0 }), () => Effect.never)))
     })))
 
-  it.live("a killed actor fails a dialog that its caller is cancelling", () =>
+  it.live("a dialog that its caller has cancelled fails with ActorLost if the callee's actor is killed before it acknowledges the cancel", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialog = yield* bob.openScoped(park({ file, label: "park", millis: 60_000 }))
       const cancelling = yield* Effect.forkChild(dialog.cancel("enough"))

@@ -25,7 +25,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
 
 describe("The exit of an actor is the same for every reader of the exit", () => {
   for (const [how, end, expected] of ends) {
-    it.live(`G120: the owner, a peer and a monitor of an actor that ${how} get the same exit`, () =>
+    it.live(`G120: the owner, a peer and a monitor of an actor get the same exit when the actor ends (it ${how})`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
@@ -71,9 +71,9 @@ describe("The exit of an actor is the same for every reader of the exit", () => 
     })))
 })
 
-describe("Calls to an actor that is killed while the calls run fail with a true error", () => {
+describe("The error of a call to a killed actor says truthfully whether the call had begun", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: a killed actor has run no call of its ${from} whose error says that the call had not begun, among a thousand calls`, () =>
+    it.live(`G124: when an actor is killed amid a thousand calls, no call has run whose error says that the call had not begun (calls of its ${from})`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

@@ -116,10 +116,10 @@ describe("The memory of streams and dialogs does not grow with the number of ite
         yield* check
       })
 
-    it.live(`memory stays flat while a stream of ${what} is read`, () =>
+    it.live(`memory stays flat while a long stream is read (a stream of ${what})`, () =>
       withBob((bob) => read(bob, bob.stream(pour({ items, size })))))
 
-    it.live(`memory stays flat while a dialog of ${what} is read`, () =>
+    it.live(`memory stays flat while the messages of a long dialog are read (a dialog of ${what})`, () =>
       withBob((bob) =>
         bob.open(gush({ items, size }), ({ result, stream }) =>
           Effect.gen(function*() {
@@ -130,7 +130,7 @@ describe("The memory of streams and dialogs does not grow with the number of ite
   }
 
   for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
-    it.live(`memory stays flat while a reader of ${what} has stopped, because the writer stops when the window is used up`, () =>
+    it.live(`memory stays flat after a reader has paused, because the writer stops when the window is used up (a stream of ${what})`, () =>
       withBob((bob) =>
         bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
           Effect.gen(function*() {
@@ -149,7 +149,7 @@ describe("The memory of streams and dialogs does not grow with the number of ite
           }))
       ))
 
-    it.live(`memory stays flat while a reader of ${what} is slow, because the writer is at most one window ahead of the reader`, () =>
+    it.live(`memory stays flat while a reader is slow, because the writer is at most one window ahead (a stream of ${what})`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { check, sample } = yield* watch(bob)
@@ -190,7 +190,7 @@ describe("The memory of streams and dialogs does not grow with the number of ite
     ))
 })
 
-describe("the memory of a stream's reader and writer grows only with the number of read items", () => {
+describe("a stream of large items and many large calls hold only a few items in memory at a time", () => {
   for (
     const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
       "pages of 2 MiB behind small items",
@@ -198,7 +198,7 @@ describe("the memory of a stream's reader and writer grows only with the number 
       2
     ]] as const
   ) {
-    it.live(`G85: a writer of ${what} whose reader has read three items holds only two items in memory, and frees them at the end`, () =>
+    it.live(`G85: a writer of large items whose reader has read three items holds only two items in memory, and frees them at the end (it sends ${what})`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const before = yield* bob.run(memory())
@@ -261,7 +261,7 @@ describe("A connection of two actors with a full stream carries other words with
     })
 
   for (const [what, size] of [["numbers", 0], ["blocks of 64 KiB", block]] as const) {
-    it.live(`a full stream of ${what} does not delay a cancel on the same connection`, () =>
+    it.live(`a cancel is not delayed by a stream on the same connection whose credit is used up (a stream of ${what})`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(
@@ -277,7 +277,7 @@ describe("A connection of two actors with a full stream carries other words with
         })
       ))
 
-    it.live(`a full stream of ${what} delays neither a message in the opposite direction nor an error`, () =>
+    it.live(`a message in the opposite direction and an error are not delayed by a stream whose credit is used up (a stream of ${what})`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const { exit, millis, trip } = yield* whenFull(bob, size, (dialog) =>
@@ -396,7 +396,7 @@ describe("A dialog with a slow reader waits under the overflow policy wait, and 
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`a dialog with room for one item at a slow ${slow}, ended by ${parks ? "a cancel" : "its result"}, waits under the overflow policy "wait", and fails under "error"`, () =>
+      it.live(`a sender with a slow reader waits under the overflow policy "wait", and its dialog fails under "error" (slow: the ${slow}, ended by ${parks ? "a cancel" : "its result"})`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

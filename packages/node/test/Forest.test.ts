@@ -51,10 +51,10 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 for (const transport of ["unix", "tcp", "tls"] as const) {
   describe.skipIf(process.platform === "win32")(
-    `Two trees of the same host over ${transport} find and call each other`,
+    `Two trees on the same host find and call each other (over ${transport})`,
     () => {
       it.live(
-        `G263: two programs over ${transport} find and call each other, and a killed tree loses its calls at once and its names with its lease`,
+        `G263: two programs on one host call each other, and when one is killed, calls to it fail at once and its names end with its lease (over ${transport})`,
         () =>
           Effect.gen(function*() {
             const tree = yield* meadow(transport)
@@ -173,7 +173,7 @@ describe.skipIf(process.platform === "win32")(
 
     for (const transport of ["tcp", "tls"] as const) {
       it.live(
-        `G267: an actor reaches the root of another tree over ${transport} by its address, without an engine and without a common tree`,
+        `G267: an actor calls the root of another tree by the address of the root, although no engine connects the trees (over ${transport})`,
         () =>
           Effect.gen(function*() {
             const tree = yield* meadow(transport)

@@ -97,7 +97,7 @@ describe("An actor that exits by itself is lost", () => {
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
     })))
 
-  it.live("an actor that exits has no last lines in its error where its streams are inherited", () =>
+  it.live("the error ActorLost of an actor that exits holds no lines of stderr if the actor inherits the stderr of its parent", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }), { stderr: "inherit" })))
       assert.deepStrictEqual([error.how, error.stderr], [{ _tag: "Exited", code: 3 }, []])

@@ -74,7 +74,7 @@ describe("A main program", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     test(
-      `a main program exits with ${code} at ${signal}, after the finalizers of every actor`,
+      `a main program that gets a signal runs the finalizers of all its actors, and exits with the code of the signal (at ${signal} with ${code})`,
       Effect.gen(function*() {
         const { file, program } = yield* start("tree")
         yield* program.says(/ready/, patient)

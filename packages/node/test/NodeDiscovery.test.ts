@@ -20,7 +20,7 @@ const folder = Folder.make()
 describe.skipIf(process.platform === "win32")(
   "The names of one user on one host are kept in files of this user",
   () => {
-    describe("The names of one user on one host are found from the process that holds the names", () => {
+    describe("The discovery driver for the programs of one user on one host passes all tests of discovery drivers", () => {
       for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) {
         it.live(title, () => run, 120_000)
       }

@@ -53,22 +53,22 @@ const transports = {
 const takeAway = (address: string) => Fs.rmSync(Path.dirname(socketOf(address)), { recursive: true })
 
 for (const [transport, make] of Object.entries(transports)) {
-  describe(`Actors that listen over ${transport} pass every test of transports`, () => {
+  describe(`A transport passes all tests of the suite for transports (over ${transport})`, () => {
     const options = transport === "unix" ? { takeAway } : {}
     for (const { run, title } of TransportSuite.contract(make, options)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`The connection of an actor that dialled over ${transport} passes every test of connections`, () => {
+  describe(`A connection passes all tests of the suite for connections at the end that dialled (over ${transport})`, () => {
     const pair = TransportSuite.dialled(make)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`The connection of an actor that accepted over ${transport} passes every test of connections`, () => {
+  describe(`A connection passes all tests of the suite for connections at the end that accepted (over ${transport})`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) => [far, near] as const)
     for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
-  describe(`A slow connection over ${transport}, whose chunks are split and joined, passes every test of connections`, () => {
+  describe(`A connection keeps the order of its bytes even if one end is slow and splits and joins chunks (over ${transport})`, () => {
     const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
@@ -294,7 +294,7 @@ describe("A connection whose reader has not begun to read stops its writer", () 
   }
 
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
-    it.live(`a connection whose reader has not begun to read stops the writer on the ${name} side`, () =>
+    it.live(`a connection whose reader has not begun to read stops the writer at the other end (the ${name} side writes)`, () =>
       Effect.scoped(Effect.gen(function*() {
         const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]
@@ -365,7 +365,7 @@ describe("The socket files of dead actors are removed", () => {
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
     })))
 
-  it.live("the folder of a tree is searched for sockets of dead actors after every death, even while a later search is pending", () =>
+  it.live("after each death of an actor, the socket files of dead actors are removed from the tree's folder, even if another removal is already planned", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)

@@ -381,7 +381,7 @@ describe("The copying of an actor's output to its target keeps lines whole", () 
       assert.isFalse(other!.isPaused())
     }))
 
-  it.live("G109: copying an actor's output by lines passes on the waiting lines of other sources when the source of an unfinished line ends", () =>
+  it.live("G109: in output that is copied by lines, a line waits behind another actor's unfinished line until the output of that actor ends", () =>
     Effect.gen(function*() {
       const { sources: [first, second], text } = joined(2)
       first!.write("unfinished")
@@ -409,7 +409,7 @@ describe("The last lines of an actor's stderr are kept for errors", () => {
   })
 })
 
-describe("The command line of an actor takes over flags of the parent's command line", () => {
+describe("The process of an actor gets the flags of Node with which its parent was started", () => {
   it("the command line of an actor keeps its parent's runtime flags, and drops flags for debugging, watching and tests", () => {
     const flags = [
       "--conditions=furrow-source",
@@ -442,7 +442,7 @@ describe("The command line of an actor takes over flags of the parent's command 
     ])
   })
 
-  it("the command line of an actor has neither a dropped flag nor the value behind that flag", () => {
+  it("the command line of an actor leaves out the parent's flags for debugging, watching and tests together with the values of these flags", () => {
     assert.deepStrictEqual(
       inheritedFlags([
         "--inspect-port",
@@ -503,7 +503,7 @@ describe("The command line of an actor takes over flags of the parent's command 
     })
   })
 
-  it.live("an actor with another working directory than its parent gets the parent's flags too", () =>
+  it.live("relative paths in the parent's flags of Node lead to the parent's folder even in an actor with another working directory", () =>
     Effect.gen(function*() {
       const cwd = yield* Folder.make()
       const elsewhere = yield* Folder.make()

@@ -76,7 +76,7 @@ describe("The folder of a tree's sockets is private, and is removed with the tre
       })))
 
   for (const lost of ["the socket of an actor", "the folder"]) {
-    it.live(`G76: the folder of a tree is made again where ${lost} was deleted, as soon as an actor asks for another actor's address`, () =>
+    it.live(`G76: the folder of a tree and its sockets are made again after a deletion when an actor asks for another actor's address (deleted: ${lost})`, () =>
       inTree(["a", "b", "p", "p/c"], (tree) =>
         Effect.gen(function*() {
           const [a, b] = [yield* tree.at("a"), yield* tree.at("b")]
@@ -97,7 +97,7 @@ describe("The folder of a tree's sockets is private, and is removed with the tre
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
-      `the folder of a tree is removed after ${signal} to the root, and the names of its actors were removed before`,
+      `when a signal ends a root, the names of its actors are removed first and then the folder of the tree (signal: ${signal})`,
       Effect.gen(function*() {
         const { program, runtime } = yield* start("tree")
         assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b"])
@@ -196,7 +196,7 @@ describe("The secret of a tree appears nowhere outside of the tree's processes",
     })
   )
 
-  it("the search for the secret of a tree finds it in every encoding", () => {
+  it("the test helper that searches for a secret finds the secret in a text in every encoding, such as hex, base64 or JSON", () => {
     const secret = Buffer.from(Array.from({ length: 32 }, (_, n) => (n * 37 + 11) % 256))
     const bytes = new Uint8Array(secret)
     const shown = [

@@ -33,7 +33,7 @@ const attached = (tree: Planted, label: string) =>
   Effect.forEach(["call", "stream", "dialog"], (verb) => wrote(tree.file, `${label}/${verb} runs`), { discard: true })
 
 for (const transport of ["unix", "tcp"] as const) {
-  describe(`Actors that are not parent and child call each other over ${transport}`, () => {
+  describe(`Actors that are not parent and child call each other directly (over ${transport})`, () => {
     it.live("G67: actors that are not parent and child find each other by name, and have one connection for each pair", () =>
       inTree(["a", "a/b", "a/b/c", "d", "d/e", "d/e/f"], (tree) =>
         Effect.gen(function*() {
@@ -95,7 +95,7 @@ for (const transport of ["unix", "tcp"] as const) {
           assert.notInclude(late, "callee")
         }), { transport }))
 
-    it.live("G69: a killed caller is lost at once to its peer: its handlers are interrupted, and the callee goes on", () =>
+    it.live("G69: when a caller is killed, its callee at once interrupts the handlers of the calls by this caller, and serves other callers", () =>
       inTree(["callee", "p", "p/caller"], (tree) =>
         Effect.gen(function*() {
           const caller = yield* tree.at("caller")

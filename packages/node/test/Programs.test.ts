@@ -439,7 +439,7 @@ describe("An external program under a guard begins when the guard knows the prog
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G177: a program is started without the shell that waits for the guard, where no guard has to know its process group first", () => {
+  it("G177: an external program is started directly, without a shell in front of it, if no guard has to know its process group", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)
@@ -450,7 +450,7 @@ describe("An external program under a guard begins when the guard knows the prog
   })
 })
 
-describe("The life of an external program says when a signal may be sent to the program", () => {
+describe("An external program gets signals only while its process lives, and counts as stopped only if its owner stopped it", () => {
   const exit = { _tag: "Exited", code: 1, lines: [] } as const
   const through = (...inputs: ReadonlyArray<Life.Input["_tag"]>) =>
     inputs.reduce<Life.State>(
@@ -549,7 +549,7 @@ describe("A supervised program", () => {
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(
-      `G177: a supervised program of a root ends with its process group when the root is killed by SIGKILL, under the guard ${guard}`,
+      `G177: when a root is killed by SIGKILL, its supervised program ends with the whole process group of the program (guard: ${guard})`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })

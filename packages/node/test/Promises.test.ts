@@ -150,10 +150,10 @@ describe("An aborted signal of a call interrupts the call", () => {
   )
 })
 
-describe("A promise that the handler of a call waits for is aborted with the handler", () => {
+describe("The AbortSignal of a promise that a handler waits for is aborted when a signal ends the actor of the handler", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
-      `a handler's promise is aborted by a ${signal} to the handler's actor, and the caller learns who ended the actor`,
+      `when a signal ends an actor, the AbortSignal of a handler's promise is aborted, and the caller learns of the signal (here ${signal})`,
       withRuntime(async (runtime, file) => {
         const worker = await runtime.runPromise(Worker)
         const call = rejection(runtime.runPromise(run(listens({ file }))))
@@ -196,7 +196,7 @@ describe("The rejected promise of a call holds the typed error of the call", () 
   )
 })
 
-describe("A Layer of a runtime that could not be built rejects every call", () => {
+describe("Every call of a ManagedRuntime is rejected with the same error if its Layer could not be built", () => {
   it("a Layer that could not be built is not built again, so every call is rejected with the same SpawnFailed", () =>
     Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))

@@ -58,7 +58,7 @@ describe("Items of another process that do not match the reader's schema go to t
       })
     ))
 
-  it.live("G129: a reading process answers items that do not match its schema, until it cancels the dialog with a reason", () =>
+  it.live("G129: a receiver in an actor sends an answer for each of two invalid items, and cancels the dialog with a reason at the third", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const read = (numbers: ReadonlyArray<number>) =>

@@ -135,7 +135,7 @@ describe("The entry of an actor in the registry begins when the actor is ready",
 describe("An actor is removed from the registry when its nursery ends", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`the registry has removed three actors that ${streaming ? "stream" : "do nothing"} when the body of their nursery ${how}`, () =>
+      it.live(`the actors of a nursery are no longer in the registry after the nursery failed or was interrupted (its body ${how}, the actors ${streaming ? "stream" : "do nothing"})`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")

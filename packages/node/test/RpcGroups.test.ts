@@ -182,8 +182,8 @@ const begun = (portal: Actor.Portal<Svc>, requests: number) =>
     Effect.map(portal.statistics, ({ channel }) => assert.strictEqual(channel.dialogs, requests + 1))
   )
 
-describe("An RpcGroup in an actor behaves like an RpcGroup of Effect", () => {
-  it.live("G60: an RpcGroup in an actor behaves like an RpcGroup over Effect's own server and client, in every tested case", () =>
+describe("An RpcGroup in an actor gives the same answers, errors and streams as under the RpcServer of Effect", () => {
+  it.live("G60: requests of an RpcGroup in an actor have the same exits as under Effect's RpcServer: answers, errors, streams, headers, interruptions", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         assert.notStrictEqual(portal.actor.pid, process.pid)
@@ -414,7 +414,7 @@ describe("The reader of an RpcGroup's stream limits how far the writer may be ah
       return settled - before - read
     })
 
-  it.live("G101: a reader of an RpcGroup's stream is at most some windows behind its writer, and a window has 16 items or the requested number", () =>
+  it.live("G101: the writer of an RpcGroup's stream is less than four windows ahead of its reader, with a window of 16 items or `streamBufferSize` items", () =>
     withClient((client) =>
       Effect.gen(function*() {
         // RpcClient buffers one window and another is on the way; each step in between holds at most half a window.

@@ -75,7 +75,7 @@ describe("The file name of an actor's socket is made from the actor's name", () 
     assert.deepStrictEqual(odd.map((odd) => name(odd)), found)
   })
 
-  it("the file name of a socket never equals the file name of another actor's socket, because no plain name begins like a hash", () => {
+  it("the sockets of two actors have different file names even if one actor's name looks like the hash of the other actor's name", () => {
     const short = name("a/b").slice(0, -"@77.sock".length)
     assert.notStrictEqual(name(short), name("a/b"))
   })

@@ -165,7 +165,7 @@ describe("A nursery of processes ends all its actors at a failure or an interrup
       }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
-  it.live("a job that fails in an actor's nursery fails the actor, even if other actors have asked for the job", () =>
+  it.live("a job that fails in the nursery of a dialog fails the dialog and ends the nursery's other jobs, whichever calls have started these jobs", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })

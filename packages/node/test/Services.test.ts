@@ -87,7 +87,7 @@ describe("A dialog with a Service in another process runs from a first value to 
       assert.deepStrictEqual(Folder.lines(file), [])
     }))))
 
-  it.live("a dialog with a Service in another process fails with a typed error that interrupts a waiting body, and is cancelled by a body that leaves", () =>
+  it.live("the typed error of a Service interrupts a waiting body of a dialog, and a body that fails cancels the dialog in the Service", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })

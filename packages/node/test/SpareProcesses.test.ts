@@ -56,7 +56,7 @@ const pidOf = (options: Actor.SpawnOptions = {}) =>
 describe("A spare process of a root becomes the next actor", () => {
   for (const guard of guards) {
     it.live(
-      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and behaves like an actor that was started without a spare`,
+      `G241: a waiting spare becomes the next actor, with the name, parent and flags of an actor that was started without a spare (guard: ${guard})`,
       () =>
         Effect.gen(function*() {
           yield* pidOf()
@@ -119,7 +119,7 @@ describe("A spare process of a root becomes the next actor", () => {
 
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     it.live(
-      `G244: a spare that is hit by ${signal} is replaced by a start without a spare, and no message is logged`,
+      `G244: an actor starts without a spare if a signal has killed or stopped the waiting spare, and no message is logged (signal: ${signal})`,
       () =>
         Effect.gen(function*() {
           const found = yield* spare
@@ -176,7 +176,7 @@ describe("A spare process of a root becomes the next actor", () => {
 
   for (const guard of guards) {
     it.live(
-      `G243: a spare ends with its root that is killed under guard ${guard}, while the spare waits and while it starts`,
+      `G243: a spare ends with its killed root, both while the spare waits and while it starts (guard: ${guard})`,
       () =>
         Effect.gen(function*() {
           for (const when of ["waits", "starts"] as const) {
@@ -205,7 +205,7 @@ describe("A spare process of a root becomes the next actor", () => {
   )
 
   it.live(
-    "G243: a spare does not keep the process of a root running whose program has ended",
+    "G243: a waiting spare does not keep a root alive that gets SIGTERM, and the spare ends with the root",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
@@ -217,7 +217,7 @@ describe("A spare process of a root becomes the next actor", () => {
     90_000
   )
 
-  it.live("a spare rehearses the whole start of an actor, and imports the module of the rehearsal each time", () =>
+  it.live("a spare carries out a whole start of an actor as a rehearsal, and imports the rehearsed module again in each rehearsal", () =>
     Effect.gen(function*() {
       const guard = new Guard({ mode: "none" })
       const native = {

@@ -75,7 +75,7 @@ describe("The machine of the starter begins a starter, gives it requests, and en
   )
 })
 
-describe("The option starter of a root is read before the environment variable", () => {
+describe("The option `starter` of a root has precedence over the environment variable FURROW_STARTER", () => {
   it("the option starter has precedence over its environment variable, and an unknown value is reported and ignored", () => {
     const of = (option: unknown, variable?: string) => starterMode(option, { FURROW_STARTER: variable })
     assert.strictEqual(of(undefined).mode, "auto")

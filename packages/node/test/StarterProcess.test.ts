@@ -48,7 +48,7 @@ const parentOf = (pid: number) => Processes.find(pid)?.parent
 describe("The starter process of a root starts actors for the root", () => {
   for (const guard of guards) {
     it.live(
-      `G278: an actor that a starter has started under guard ${guard} behaves like an actor that the root has started`,
+      `G278: an actor that a starter has started behaves like an actor that the root has started (guard: ${guard})`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -80,7 +80,7 @@ describe("The starter process of a root starts actors for the root", () => {
     )
 
     it.live(
-      `G279: the death of a starter under guard ${guard} ends its actors and the processes that they left, and the actors' owners learn of it`,
+      `G279: when a starter dies, its actors and their leftover processes end, and the actors' owners get ActorLost (guard: ${guard})`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -104,7 +104,7 @@ describe("The starter process of a root starts actors for the root", () => {
   // Under the guard `none` a busy actor is left behind, and so is a stopped starter, because nothing ends them.
   for (const guard of guards.filter((guard) => guard !== "none")) {
     it.live(
-      `G280: a starter, its actors and the processes that they left end with their root that is killed under guard ${guard}`,
+      `G280: when a root is killed, its starter, the actors of the starter and their leftover processes end (guard: ${guard})`,
       () =>
         Effect.gen(function*() {
           const file = yield* evidence
@@ -223,7 +223,7 @@ describe("The starter process of a root starts actors for the root", () => {
   )
 
   it.live(
-    "G278: a spare that the starter has begun becomes the actor of the next plain start",
+    "G278: the spare of a root with a starter is started by the starter, so the starter is its parent process",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("starterRoot.ts"), { args: ["warden", "eager", yield* evidence] })

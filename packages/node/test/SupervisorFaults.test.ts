@@ -40,7 +40,7 @@ const processTest = (
   test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 ) => it.live(title, () => withActors(test), limit)
 
-describe("A supervisor whose actors misbehave restarts them or gives up", () => {
+describe("A supervisor restarts actors that die or hang, and gives up if they die too often", () => {
   processTest(
     "G151: a supervisor is closed while the build of a restarted child hangs, and leaves no process",
     Effect.gen(function*() {

@@ -197,21 +197,25 @@ describe("Telemetry of a tree", () => {
     120_000
   )
 
-  it.live("G284: a tree runs and ends in order although its collector cannot be reached", () =>
-    Effect.gen(function*() {
-      // The port of a server that has ended.
-      const scope = yield* Scope.make()
-      const { url } = yield* Scope.provide(collector, scope)
-      yield* Scope.close(scope, Exit.void)
-      const ambient = [Telemetry.otlp({ url }), Telemetry.devtools({ url: url.replace("http", "ws") })]
-      const answer = yield* WithActors.provide(NodeActor.layer({ ambient }))(
-        Effect.withSpan(Actor.runInActor(delegate({ n: 4 })), "program")
-      )
-      assert.strictEqual(answer, 11)
-    }), 120_000)
+  it.live(
+    "G284: a tree answers calls and ends normally although its telemetry collector cannot be reached",
+    () =>
+      Effect.gen(function*() {
+        // The port of a server that has ended.
+        const scope = yield* Scope.make()
+        const { url } = yield* Scope.provide(collector, scope)
+        yield* Scope.close(scope, Exit.void)
+        const ambient = [Telemetry.otlp({ url }), Telemetry.devtools({ url: url.replace("http", "ws") })]
+        const answer = yield* WithActors.provide(NodeActor.layer({ ambient }))(
+          Effect.withSpan(Actor.runInActor(delegate({ n: 4 })), "program")
+        )
+        assert.strictEqual(answer, 11)
+      }),
+    120_000
+  )
 
   it.live(
-    "G285: a subsystem has a log level of its own, which calls do not carry to other actors",
+    "G285: a log level that an ambient Layer sets for some actors does not travel with their calls to other actors",
     () =>
       Effect.gen(function*() {
         const lines: Array<string> = []

@@ -25,7 +25,7 @@ const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.Ac
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
 describe("A third actor, which is neither caller nor owner, cancels an actor", () => {
-  it.live("a third actor's cancel reaches all callers with the third actor's name, the owner goes on, and actors below end (26.1 row 5)", () =>
+  it.live("an actor that a third actor cancels ends with the actors below it, and its callers learn the third actor's name (specification 26.1, row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {
         const opener = yield* tree.at("o")
@@ -78,7 +78,7 @@ describe("A third actor, which is neither caller nor owner, cancels an actor", (
         yield* Fiber.interrupt(other)
       })))
 
-  it.live("a third actor's cancel does not replace a failure that occurs while the cancel is handled, and the failure cancels the dialogs around it (26.1 row 12)", () =>
+  it.live("a body that fails while it handles a third actor's cancel keeps its own error, and the dialogs that enclose the body are cancelled (specification 26.1, row 12)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const inner = stay(tree, "r").pipe(
@@ -103,7 +103,7 @@ describe("A third actor, which is neither caller nor owner, cancels an actor", (
         ])
       })))
 
-  it.live("every dialog through which a third actor's cancel passes fails and is cancelled (26.1 row 13)", () =>
+  it.live("the error of a third actor's cancel that passes through enclosing dialogs also cancels these dialogs (specification 26.1, row 13)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(
@@ -120,7 +120,7 @@ describe("A third actor, which is neither caller nor owner, cancels an actor", (
         yield* listsOnly(["root", "first", "second", "p", "t"])
       })))
 
-  it.live("a third actor's cancel keeps its author over any number of processes (26.1 row 14)", () =>
+  it.live("a call that a third actor cancels names the third actor in its error, even at a caller two processes away (specification 26.1, row 14)", () =>
     inTree(["a", "b", "p", "p/c", "q", "q/r", "t"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

@@ -50,22 +50,22 @@ const driverOf = (signed: Certificates.Signed, trusts = authority) =>
   )
 
 for (const at of loopback) {
-  describe(`Actors that listen over TLS at ${at} pass every test of transports`, () => {
+  describe(`The transport over TLS passes all tests of the suite for transports (at ${at})`, () => {
     for (const { run, title } of TransportSuite.contract(make(at))) it.live(title, () => Leaks.withoutLeaks(run))
   })
 }
 
-describe("Actors that listen over TCP at ::1 pass every test of transports", () => {
+describe("The transport over TCP at ::1 passes all tests of the suite for transports", () => {
   const make = TransportSuite.fromLayer(NodeTransport.layerTcp({ host: "::1" }))
   for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("The connection of an actor that dialled over TLS passes every test of connections", () => {
+describe("A connection over TLS passes all tests of the suite for connections at the end that dialled", () => {
   const pair = TransportSuite.dialled(make("127.0.0.1"))
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
 
-describe("The connection of an actor that accepted over TLS passes every test of connections", () => {
+describe("A connection over TLS passes all tests of the suite for connections at the end that accepted", () => {
   const pair = Effect.map(TransportSuite.dialled(make("127.0.0.1")), ([near, far]) => [far, near] as const)
   for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
 })
@@ -280,7 +280,7 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
     }
   )
 
-describe("The address at which an actor listens over a network is checked at the start", () => {
+describe("The start of a listener over a network fails if its address, its ports or its TLS files are invalid", () => {
   it.live("G235: an address beyond the loopback is refused for listening without TLS, unless the program sets the option `insecure`", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {

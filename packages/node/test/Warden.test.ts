@@ -181,7 +181,7 @@ describe("A process group whose leader was reaped is killed only while no other 
   )
 })
 
-describe("An executable that the kernel treats as privileged loses the death signal", () => {
+describe("The kernel sends no signal at a parent's death to an actor whose executable the kernel treats as privileged", () => {
   const auxv = (secure: bigint | undefined) => {
     const file = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-auxv-")), "auxv")
     const entries = [[6n, 4096n], ...secure === undefined ? [] : [[23n, secure]], [0n, 0n]]
@@ -189,7 +189,7 @@ describe("An executable that the kernel treats as privileged loses the death sig
     return file
   }
 
-  it("an actor loses the death signal in an executable that the kernel treats as privileged, and in no other executable", () => {
+  it("an actor gets no signal of the kernel at its parent's death if the kernel treats the actor's executable as privileged", () => {
     assert.isTrue(losesDeathSignal(auxv(1n)))
     assert.isFalse(losesDeathSignal(auxv(0n)))
     assert.isFalse(losesDeathSignal(auxv(undefined)))

@@ -63,7 +63,7 @@ describe("A module whose endpoints an actor cannot serve fails the actor's start
       }
     })))
 
-  it.live("a module whose endpoints an actor cannot serve is named in the error where the module does not exist, or an import of it fails", () =>
+  it.live("the error of a failed start names the actor's module if the module does not exist or one of its imports fails", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const missing = url("nowhere.ts")
       const error = yield* failure(at(missing))
@@ -80,7 +80,7 @@ describe("A module whose endpoints an actor cannot serve fails the actor's start
       )
     }))))
 
-  it.live("a module whose endpoints an actor cannot serve is named in the error where it throws, has a syntax error or exits at import", () =>
+  it.live("the error of a failed start names the actor's module if the module throws, has a syntax error or exits while it is imported", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({
         "throwing.mjs": `const f = () => { throw new RangeError("not today") }\nf()`,
@@ -223,7 +223,7 @@ describe("An endpoint that an actor searches for by its name is found in the act
     })))
 })
 
-describe("A call of an endpoint that its actor does not expose fails in the caller", () => {
+describe("A call of an endpoint that its actor does not expose fails with EndpointUnknown", () => {
   it.live("a call of an unexposed endpoint fails in the caller, with the actor, the endpoint and the exposed endpoints in the error", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
@@ -245,7 +245,7 @@ describe("A call of an endpoint that its actor does not expose fails in the call
     }))))
 })
 
-describe("The start of an actor while its module is being imported", () => {
+describe("A start of an actor at the import of a module is refused, unless the module skips it in actors", () => {
   for (const awaited of ["yes", "no"]) {
     it.live(`a start of an actor at import is refused, and the error says how to keep the main program from running in actors (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
       Effect.scoped(Effect.gen(function*() {
@@ -259,7 +259,7 @@ describe("The start of an actor while its module is being imported", () => {
       })))
   }
 
-  it.live("a start of an actor at import works where a condition keeps the main program from running in its actors", () =>
+  it.live("a module can start actors at its import if an `if` statement skips the main program in the process of an actor", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("wrong/guarded.ts"))
       assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 0, signal: null })
@@ -295,7 +295,7 @@ describe("A layer of an actor that cannot be built fails the actor's start", () 
     }))))
 })
 
-describe("A process of an actor that cannot be started fails the start with the reason", () => {
+describe("The start of an actor fails with the reason if the process of the actor cannot be started", () => {
   it.live("an actor's process that cannot be started fails with the name of the missing working directory", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { cwd: "/does/not/exist" })
@@ -342,7 +342,7 @@ const project = (version: string) =>
     }
   )
 
-describe("A module of the user that imports its own copy of Effect", () => {
+describe("A module's own copy of Effect is refused in an actor if it has another version than the runtime's copy", () => {
   it.live("a second copy of Effect is refused in an actor where its version differs, with both versions and both folders in the error", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { folder, module } = yield* project("4.0.0")

@@ -9,7 +9,7 @@ describe("The page docs/lifetimes.md", () => {
     assert.strictEqual(Doc.read(document, "ladder"), Doc.ladder())
   })
 
-  it("docs/lifetimes.md holds the tables of a run in which no process was left", () => {
+  it("docs/lifetimes.md has all tables of npm run orphans, and no table has a failed cell", () => {
     for (const section of ["warden", "thread", "peers", "costs"] as const) {
       const text = Doc.read(document, section)
       assert.match(text, /^\| /, section)

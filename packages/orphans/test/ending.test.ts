@@ -40,7 +40,7 @@ const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any
     }).pipe(Effect.provideService(Timeouts.Timeouts, bounds)) as Effect.Effect<void, unknown, Actor.ActorRuntime>
   )
 
-describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound of the shutdown ladder`, () => {
+describe("An actor that ignores a cancel, computes for ever, blocks or is stopped is ended within the bound of the shutdown ladder", () => {
   it.live("portal.cancel ends a stubborn actor within the bound of the shutdown ladder", () =>
     each((how, file) =>
       Effect.scoped(Effect.gen(function*() {

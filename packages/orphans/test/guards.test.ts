@@ -39,7 +39,7 @@ describe("The warden ends the actors of a dead root", () => {
       yield* Eventually.holds("the actors are gone", () => actors().length === 0)
     })))
 
-  it.live("the warden works for actors that were given another environment", () =>
+  it.live("an actor that was given other environment variables can start actors below it under the warden", () =>
     withActors(Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* Actor.runInActor(relayed(), { env: { inherit: [] } }),
@@ -71,7 +71,7 @@ describe("The warden ends the actors of a dead root", () => {
 
 describe("The subprocess of an actor that was killed while the root computed ends with the root", () => {
   for (const guard of ["warden", "thread"]) {
-    it.live(`G77: the subprocess of an actor that was killed while the root computed ends when the root does (${guard})`, () =>
+    it.live(`G77: the subprocess of an actor that was killed while the root computed ends with the root (guard: ${guard})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("computing.ts"), { args: [guard] })
         const [, pid] = yield* program.says(/computing beside (\d+)/, patient)
@@ -85,7 +85,7 @@ describe("The subprocess of an actor that was killed while the root computed end
   }
 })
 
-describe("A tree without a guard", () => {
+describe("A tree without a guard warns of the missing guard, and its idle actors still end with the root", () => {
   it.live("a tree without a guard logs at its start that it has none, and idle actors still end with their root", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["none"] })
@@ -128,7 +128,7 @@ describe("A tree that starts and ends repeatedly leaves nothing behind", () => {
       Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })
     ))
 
-  it.live("a tree that starts and ends repeatedly leaves no process and no descriptor in the root under guard threads either", () =>
+  it.live("a tree with guard threads that starts and ends repeatedly leaves no process and no descriptor in the root", () =>
     withActors(
       Effect.forEach(Array.from({ length: 8 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 }),
       "thread"

@@ -44,7 +44,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans has a release that fails and a release that hangs, file capabilities and a changed user, under each guard that applies", () => {
+  it("the matrix of orphans has cells for layers that fail or hang at their release and for executables with changed rights, under each guard", () => {
     for (const guard of guards) {
       for (const state of ["release fails", "release hangs"]) {
         for (const who of ["root", "inner"]) {
@@ -88,7 +88,7 @@ describe("The matrix of orphans", () => {
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGTERM").map(boundOf))], [6_000])
   })
 
-  it("the matrix of orphans has a spare that starts, waits and is used, in every way in which its root can die, under each guard", () => {
+  it("the matrix of orphans ends a root in every way while a spare starts, while it waits and after it became an actor", () => {
     for (const guard of guards) {
       for (const how of hows) {
         const found = cells.filter((cell) => cell.guard === guard && cell.how === how && cell.state.startsWith("spare"))
@@ -101,7 +101,7 @@ describe("The matrix of orphans", () => {
     }
   })
 
-  it("the matrix of orphans has a starter that dies, and a starter that serves, is stopped or has a request when its root dies", () => {
+  it("the matrix of orphans kills a starter, and also ends a root whose starter serves, is stopped or handles a request", () => {
     for (const guard of guards) {
       const dying = cells.filter((cell) => cell.guard === guard && cell.who === "starter")
       assert.deepStrictEqual([...new Set(dying.map(({ how, state }) => `${how}, ${state}`))], [
@@ -149,7 +149,7 @@ describe("The table of the matrix of orphans shows the worst result of each cell
   const verdict = { cell, millis: 12.2, problems: [], skipped: undefined, detached: 0 }
   const cellsOf = (text: string) => text.split("\n")[2]!.split("|").map((part) => part.trim()).slice(2, -1)
 
-  it("a cell of the orphans table shows the longest time of all depths", () => {
+  it("a cell of the table of orphans shows the longest time of its tests with trees of different depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
     assert.deepStrictEqual(cellsOf(table), [
       "SIGKILL (killed from outside)",
@@ -159,7 +159,7 @@ describe("The table of the matrix of orphans shows the worst result of each cell
     ])
   })
 
-  it("a cell of the orphans table shows a failure rather than a time, and \"skipped\" only if no depth was played", () => {
+  it("a cell of the table of orphans shows a failure rather than a time, and \"skipped\" only if the tests of all depths were skipped", () => {
     const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
     assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
     assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")

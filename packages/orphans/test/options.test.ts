@@ -83,7 +83,7 @@ describe("The command npm run orphans refuses unknown options, and cleans up whe
       assert.notInclude(stdout, "cells in")
     }))
 
-  it.live("npm run orphans explains its options on --help, and plays nothing", () =>
+  it.live("npm run orphans prints its options on --help, and runs no cell of the matrix", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* run("--help")
       assert.strictEqual(code, 0)

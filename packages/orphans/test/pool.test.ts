@@ -33,20 +33,20 @@ const good: Judge.Run = {
   }
 }
 
-describe("The judgement of a run of npm run pool finds every disagreement of the counts", () => {
-  it("the judgement of a pool's run finds no problem where the counts of callers, tasks and pool agree", () => {
+describe("The check of a run of npm run pool finds every difference between the counts of the callers and of the pool", () => {
+  it("the check of a run of npm run pool finds no problem where the counts of callers, tasks and pool agree", () => {
     assert.deepStrictEqual(Judge.judge(good), [])
     assert.strictEqual(Judge.repeated(good.begun), 1)
   })
 
-  it("the judgement of a pool's run names a non-idempotent task that began twice, and a task that was answered but never began", () => {
+  it("the check of a run of npm run pool reports a non-idempotent task that began twice, and a task that was answered but never began", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, begun: Judge.beginnings("0\n0\n1\n") }), [
       "task 0, which is not idempotent, began 2 times",
       "task 2 was answered, and had never begun"
     ])
   })
 
-  it("the judgement of a pool's run names tasks that are lost, tasks that hang, and tasks that the pool counts differently", () => {
+  it("the check of a run of npm run pool reports lost tasks, hanging tasks, and tasks that callers and pool count differently", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4 }), ["1 tasks are lost"])
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4, hung: 1 }), [
       "1 tasks hang",
@@ -58,7 +58,7 @@ describe("The judgement of a run of npm run pool finds every disagreement of the
     ])
   })
 
-  it("the judgement of a pool's run names kills that the pool has not noticed", () => {
+  it("the check of a run of npm run pool reports kills that the pool has not noticed", () => {
     const replaced = { ...good.statistics.replaced, lost: 0 }
     assert.deepStrictEqual(Judge.judge({ ...good, statistics: { ...good.statistics, replaced } }), [
       "1 workers were killed, and the pool has lost none"

@@ -30,7 +30,7 @@ const nothingLeft = (program: Program.Program) =>
 
 describe("Ctrl-Z at the terminal of a root stops the whole tree", () => {
   for (const guard of ["warden", "thread"] as const) {
-    it.live(`Ctrl-Z stops the whole tree of a root under the guard ${guard}, and fg continues the tree`, () =>
+    it.live(`Ctrl-Z stops the whole tree of a root, and the shell command fg continues the tree (guard: ${guard})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
         yield* program.says(/tick 3/, patient)
@@ -73,7 +73,7 @@ const noNamespace = ((): string | undefined => {
   return status === 0 ? undefined : "unshare --pid is not allowed here"
 })()
 
-describe(`A root with pid 1 ends its tree in order${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
+describe(`A root with pid 1 ends all its actors before it exits (on this host: ${noNamespace ?? "tested"})`, () => {
   /** Returns the pid of the root outside of its namespace. */
   const rootOf = (program: Program.Program) =>
     program.left().find(({ command }) => command.includes("main.ts") && !command.startsWith("unshare"))!

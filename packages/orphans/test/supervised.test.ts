@@ -56,7 +56,7 @@ describe("The judgement of a round over a supervised tree finds every fault in t
     assert.deepStrictEqual(verdict([...good, "begun a.2"]).problems, ["1 calls had not begun, and ran: a.2"])
   })
 
-  it("the judgement of a supervised tree names an end without an open call, and a failure without a type", () => {
+  it("the check of the log of a supervised tree reports a call that ends twice, and a call that fails without a typed error", () => {
     assert.deepStrictEqual(verdict([...good, "answered a.1"]).problems, [
       "a call has ended that was not open: answered a.1",
       "-1 calls are lost"

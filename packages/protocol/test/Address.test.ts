@@ -102,16 +102,16 @@ const many = { arbitrary: { runs: 2000 } }
 
 describe("Addresses are read from text and written as text", () => {
   for (const [text, address, isLoopback] of right) {
-    it(`the address ${text} is parsed, and its text is the same when it is formatted again`, () => {
+    it(`each valid text is parsed to an address, and formatting the address gives the same text (here ${text})`, () => {
       assert.deepStrictEqual(Address.parse(text), { ok: true, value: address })
       assert.strictEqual(Address.format(address), text)
     })
-    it(`the address ${text} ${isLoopback ? "can be reached only from its own machine" : "may be reached from other machines"}`, () =>
+    it(`the function isLoopback tells whether an address can be reached only from its own machine (for ${text}: ${isLoopback})`, () =>
       assert.strictEqual(Address.isLoopback(address), isLoopback))
   }
 
   for (const [text, issue] of wrong) {
-    it(`the text ${JSON.stringify(text)} is refused as an address: ${issue}`, () =>
+    it(`a text that is no address is refused with the reason and the possible forms (for ${JSON.stringify(text)}: ${issue})`, () =>
       assert.deepStrictEqual(Address.parse(text), { ok: false, issue: `${JSON.stringify(text)}: ${issue}` }))
   }
 

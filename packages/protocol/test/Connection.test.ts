@@ -117,7 +117,7 @@ const next = (state: State, message: Message): string => {
 describe("The machine of a connection judges each word", () => {
   for (const role of Connection.roles) {
     for (const phase of phasesOf(role)) {
-      it(`a connection judges every word of a ${role} in the phase ${phase} as the table of words says`, () => {
+      it(`a connection allows, drops or refuses every word as the table Message.words says (a ${role} in the phase ${phase})`, () => {
         for (const tag of tags) {
           const state = inPhase(role, phase)
           assert.strictEqual(state.phase._tag, phase)
@@ -146,7 +146,7 @@ describe("The machine of a connection judges each word", () => {
     }
   })
 
-  it("a connection reserves the number of a large call when its first part arrives, and accepts the call when all its parts have arrived", () => {
+  it("a connection marks a dialog's number as used at the first part of a large Start, and accepts the Start when all parts are there", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
     assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
@@ -204,7 +204,7 @@ describe("The machine of a connection judges each word", () => {
     }
   })
 
-  it("a connection accepts a new dialog of the peer only under a number of the peer, and only in increasing order", () => {
+  it("a connection accepts a new dialog of the peer only if its number is odd or even as the peer's side requires, and larger than all numbers before", () => {
     const state = inPhase("peer", "Serving")
     const says = (dialog: number) => outcome(state, word("Start", dialog))
     assert.deepStrictEqual([5, 7, 7, 6, 0, 9].map(says), [
@@ -344,7 +344,7 @@ const play = (
 
 const order = (phase: Connection.PhaseName) => Connection.phases.indexOf(phase)
 
-describe("The machine of a connection takes random events", () => {
+describe("The machine of a connection settles only once and loses no word, under any random events", () => {
   it.prop("a closed connection asks for no more actions, and has settled exactly once", Anything, (given) => {
     const { state, steps } = play(given)
     const all = steps.flatMap(({ actions }) => actions)
@@ -396,7 +396,7 @@ describe("The machine of a connection takes random events", () => {
   )
 
   it.prop(
-    "a connection without an owner keeps every word in order, and gives the kept words once to its first owner",
+    "a connection that no code reads yet keeps all its words in order, and delivers the kept words once to its first reader",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -460,7 +460,7 @@ describe("The machine of a connection takes random events", () => {
 
 const tagsOf = (actions: ReadonlyArray<Connection.Action>) => actions.map(({ _tag }) => _tag)
 
-describe("A connection answers questions in each of its phases", () => {
+describe("The phase of a connection decides whether the connection is open, is over, and accepts new dialogs", () => {
   const rows: ReadonlyArray<readonly [Connection.PhaseName, isOpen: boolean, isOver: boolean, accepts: boolean]> = [
     ["Handshaking", false, false, true],
     ["Spawning", true, false, true],
@@ -471,7 +471,7 @@ describe("A connection answers questions in each of its phases", () => {
     ["Closed", false, true, false]
   ]
   for (const [phase, isOpen, isOver, accepts] of rows) {
-    it(`a connection in the phase ${phase} tells whether it is open, whether it is over, and whether it accepts new dialogs`, () => {
+    it(`the functions isOpen, isOver and accepts give the right answers for a connection in each phase (here ${phase})`, () => {
       const state = inPhase("child", phase)
       assert.strictEqual(state.phase._tag, phase)
       assert.deepStrictEqual(
@@ -507,7 +507,7 @@ describe("A connection checks the number of each dialog that the peer opens", ()
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("a Start of the peer goes straight to the connection's owner only once there is an owner, and while few answers are unread", () => {
+  it("a Start of the peer is passed on without a step of the machine only if a reader is there and fewer than `maxUnreadAnswers` answers wait", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,
@@ -524,8 +524,8 @@ describe("A connection checks the number of each dialog that the peer opens", ()
   })
 })
 
-describe("A connection judges words for dialogs of this side", () => {
-  it("a word for a dialog that this side has not opened yet is a violation, and a word for the last opened dialog is late", () => {
+describe("A word for a dialog of this side is a violation if this side never opened the dialog", () => {
+  it("a word for a dialog that this side never opened is a violation, and a word for an ended dialog of this side is dropped", () => {
     const state = inPhase("peer", "Serving")
     const last = Connection.open(state)
     const next = state.dialogs.next

@@ -114,7 +114,7 @@ describe("Credit limits what one direction of a dialog sends", () => {
     many
   )
 
-  it("in every small window, a sender may send a chunk of any size after any two chunks that the reader has read", () => {
+  it("with any small window, a sender may send a chunk of any size once the reader has read the two chunks before it", () => {
     for (let items = 1; items <= 4; items++) {
       for (let bytes = 2; bytes <= 5; bytes++) {
         const chunks: Array<Chunk> = []

@@ -455,7 +455,7 @@ const many = { arbitrary: { runs: 1000 } }
 
 const count = (actions: ReadonlyArray<string>, what: string) => actions.filter((a) => a.startsWith(what)).length
 
-describe("The caller's side of a dialog takes events in any order", () => {
+describe("The caller's side of a dialog settles at most once, in whatever order its events come", () => {
   for (const [title, kind, inputs, actions, state] of callerRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCaller(kind, inputs), { state, actions }))
   }
@@ -490,7 +490,7 @@ describe("The caller's side of a dialog takes events in any order", () => {
   )
 })
 
-describe("The caller's side of a dialog gets no answer within the bound of its cancel", () => {
+describe("A dialog whose cancel was not acknowledged within its bound ends as unanswered, whatever comes later", () => {
   it("a dialog that is unanswered at the bound of its cancel keeps this outcome, whatever last word comes later", () => {
     let state: Dialog.CallerState = Dialog.opening("call")
     for (const input of ["cancel", "elapsed", "<Error"] as const) {
@@ -799,7 +799,7 @@ describe("Both sides of a dialog talk over one connection", () => {
     )
 
   for (const kind of kinds) {
-    it(`in no order of the events of a short ${kind} does an honest side break a rule of the protocol, or a caller wait for ever`, () => {
+    it(`in every order of events, both sides of a short dialog keep the rules of the protocol, and the caller gets an end (in a ${kind})`, () => {
       const seen = new Set<string>()
       const open = [new World(kind)]
       for (let world = open.pop(); world !== undefined; world = open.pop()) {
@@ -821,7 +821,7 @@ describe("Both sides of a dialog talk over one connection", () => {
     })
 
     it.prop(
-      `two honest sides of a ${kind} always end, settle the dialog exactly once, and see no violation`,
+      `two sides of a dialog that keep the rules always end, settle the dialog exactly once, and see no violation (in a ${kind})`,
       { script: script(wholeWire), order: script(lanes, 20) },
       ({ order, script }) => {
         const world = new World(kind)
@@ -838,7 +838,7 @@ describe("Both sides of a dialog talk over one connection", () => {
     )
 
     it.prop(
-      `at a loss of the connection at any moment of a ${kind}, the caller settles at once, and the callee ends with its handler`,
+      `when the connection is lost at any moment, the caller settles at once, and the callee ends when its handler has ended (in a ${kind})`,
       { before: script(wholeWire), after: script(moves) },
       ({ after, before }) => {
         const world = new World(kind)

@@ -80,7 +80,7 @@ const verdict = (bytes: ReadonlyArray<number> | Uint8Array): string => {
 describe("Words are encoded as envelopes and decoded again", () => {
   for (const tag of tags) {
     it.prop(
-      `a ${tag} with any valid fields is decoded as it was encoded`,
+      `a word with any valid fields is decoded as it was encoded (the word ${tag})`,
       { message: arbitrary(tag) },
       ({ message }) => assert.deepStrictEqual(Envelope.decode(frame(message)), { _tag: "Message", message })
     )
@@ -105,7 +105,7 @@ describe("Words are encoded as envelopes and decoded again", () => {
     })
   })
 
-  it("a greeting is malformed if its version is no record", () => {
+  it("a greeting is malformed if its version is null, a text or a number instead of an object", () => {
     const { code } = words.Hello
     for (const version of [null, "1.0", 7]) {
       const bytes = new Packr({ useRecords: false }).pack([
@@ -220,9 +220,9 @@ const hostile: ReadonlyArray<readonly [title: string, bytes: ReadonlyArray<numbe
   ["the key __proto__, written long", beside(0x81, 0xd9, 9, ...text("__proto__").slice(1), 0x80), badKey]
 ]
 
-describe("A hostile peer sends malformed bytes", () => {
+describe("Malformed bytes of a hostile peer are refused as a violation", () => {
   for (const [title, bytes, expected] of hostile) {
-    it(`a frame of a hostile peer with ${title} is refused: ${expected}`, () => {
+    it(`an invalid frame of a hostile peer is refused as a violation (with ${title}: ${expected})`, () => {
       assert.strictEqual(verdict(bytes), expected)
       healthy()
     })
@@ -297,7 +297,7 @@ describe("A hostile peer sends malformed bytes", () => {
   )
 })
 
-describe("The optional fields of a Start are checked", () => {
+describe("A Start is malformed if an optional field has an unknown name or a value of a wrong type", () => {
   const decoded = (meta: unknown) => {
     const frame = new Packr({ useRecords: false }).pack([10, 1, "call", "e", null, meta, null, new Uint8Array(1)])
     const read = Envelope.decode(frame)
@@ -305,7 +305,7 @@ describe("The optional fields of a Start are checked", () => {
   }
   const malformed = { _tag: "Malformed", word: "Start", field: "meta" } as const
 
-  it("the optional fields of a Start are data under known names, or are absent", () => {
+  it("a Start is valid if its field `meta` is null or has optional fields, such as a deadline, a log level or a trace", () => {
     const annotated = { annotations: { a: null, b: [null, { c: null }], d: "e", f: 1, g: true } }
     for (const meta of [null, {}, { deadline: 0 }, { level: "Info" }, { trace: ["t", "s", false] }, annotated]) {
       assert.strictEqual(decoded(meta), "Start", JSON.stringify(meta))

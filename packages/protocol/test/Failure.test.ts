@@ -66,7 +66,7 @@ const cancelled = Arbitrary.map(
 
 describe("The encoding of failures", () => {
   for (const failure of failures) {
-    it(`a failure of the kind ${failure._tag} is decoded as it was encoded`, () =>
+    it(`each kind of failure (here ${failure._tag}) is decoded to the value that was encoded`, () =>
       assert.deepStrictEqual(cross(failure), failure))
   }
 
@@ -166,7 +166,7 @@ describe("The encoding of failures", () => {
     assert.isTrue(Failure.isRefusal(Failure.encode({ ...asked, began: "no" })))
   })
 
-  it("the schema of failures works like any other schema of Effect", () =>
+  it("the schema `Failure` is an ordinary schema of Effect, so `Schema.is` recognises a failure", () =>
     assert.isTrue(Schema.is(Failure.Failure)(failures[0])))
 })
 
@@ -180,19 +180,25 @@ describe("The encoding of farewells", () => {
     ["a failed cleanup", { how: { _tag: "Returned" }, cleanup: [boxed, boxed] }]
   ]
 
-  it.each(farewells)("G224: a farewell is decoded as it was encoded: %s", (_, farewell) => {
-    const encoded = Failure.encodeFarewell(farewell)
-    assert(encoded.ok)
-    assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
-  })
-
-  it.each(farewells)("G224: cut-off bytes of a farewell are refused: %s", (_, farewell) => {
-    const encoded = Failure.encodeFarewell(farewell)
-    assert(encoded.ok)
-    for (let size = 0; size < encoded.value.length; size++) {
-      assert.isFalse(Failure.decodeFarewell(encoded.value.subarray(0, size)).ok, `${size} bytes of it`)
+  it.each(farewells)(
+    "G224: each kind of farewell (here %s) is decoded to the value that was encoded",
+    (_, farewell) => {
+      const encoded = Failure.encodeFarewell(farewell)
+      assert(encoded.ok)
+      assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
     }
-  })
+  )
+
+  it.each(farewells)(
+    "G224: the bytes of a farewell (here %s) are refused if they are cut off at any place",
+    (_, farewell) => {
+      const encoded = Failure.encodeFarewell(farewell)
+      assert(encoded.ok)
+      for (let size = 0; size < encoded.value.length; size++) {
+        assert.isFalse(Failure.decodeFarewell(encoded.value.subarray(0, size)).ok, `${size} bytes of it`)
+      }
+    }
+  )
 
   it("G224: a farewell in an unknown form is refused", () => {
     assert.isFalse(Failure.decodeFarewell(Uint8Array.of(9, 0)).ok)

@@ -106,7 +106,7 @@ describe("The decoding of frames", () => {
 
   // Around the size from which a body is reserved at once instead of being kept as it came.
   for (const size of [65_531, 65_535, 65_536, 65_537, 200_000]) {
-    it(`a frame of ${size} bytes is decoded whole among small frames, however its bytes are cut into chunks`, () => {
+    it(`a large frame among small frames is decoded whole, however its bytes are cut into chunks (${size} bytes)`, () => {
       const expected = [pattern(3), pattern(size, 9), pattern(5), pattern(size, 4), pattern(1)]
       const bytes = concat(expected.map(framed))
       for (const sizes of [[], [1000], [65_536], [65_543, 3], [7, 100_000], [bytes.length - 1]]) {
@@ -212,7 +212,7 @@ describe("An outbox of frames", () => {
     { arbitrary: { runs: 200, size: 24 } }
   )
 
-  it("an outbox does not copy a large tail, and joins a small tail with the frames around it", () => {
+  it("`Frame.Outbox`, which collects frames for sending, does not copy a large payload, and joins a small payload with its neighbours", () => {
     const outbox = new Frame.Outbox()
     const small = pattern(100)
     const large = pattern(16_385)
@@ -225,7 +225,7 @@ describe("An outbox of frames", () => {
   })
 
   it.prop(
-    "outboxes that share their memory do not mix their frames",
+    "instances of `Frame.Outbox` that copy their frames into shared memory each return only their own frames",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Struct({
@@ -260,7 +260,7 @@ describe("An outbox of frames", () => {
     { arbitrary: { runs: 100, size: 40 } }
   )
 
-  it("outboxes put small frames into shared memory, and a large head into memory of its own", () => {
+  it("`Frame.Outbox` copies small frames into memory that all instances share, and a large frame into memory of its own", () => {
     const bufferOf = (size: number) => {
       const outbox = new Frame.Outbox()
       outbox.push({ head: pattern(size), tail: undefined })
@@ -271,7 +271,7 @@ describe("An outbox of frames", () => {
     assert.isFalse(buffers.has(bufferOf(200_000)))
   })
 
-  it("an empty outbox hands out no bytes", () => {
+  it("a `Frame.Outbox` without frames returns no bytes for sending", () => {
     const outbox = new Frame.Outbox()
     assert.isTrue(outbox.isEmpty)
     assert.lengthOf(outbox.take(), 0)

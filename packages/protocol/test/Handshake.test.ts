@@ -95,9 +95,9 @@ const rows: ReadonlyArray<
   ["what was violated stays violated", dialler, [ping, welcome], ["Violated", "Hello"]]
 ]
 
-describe("A handshake runs without a secret", () => {
+describe("A handshake without a secret opens the connection, or ends as a refusal or a violation", () => {
   for (const [title, config, words, expected] of rows) {
-    it(`the handshake ends with ${expected.join(", ")}: ${title}`, () =>
+    it(`each case of a handshake ends in the expected state after the expected words (where ${title}: ${expected.join(", ")})`, () =>
       assert.deepStrictEqual(outline(config, words), expected))
   }
 
@@ -114,7 +114,7 @@ describe("A handshake runs without a secret", () => {
     })
   })
 
-  it("a refusal for the protocol's version names both versions and a remedy, and comes before any refusal of the acceptor's judge", () => {
+  it("an acceptor refuses another major version of the protocol before it checks anything else, and names both versions and a remedy", () => {
     const { sent } = play(acceptor(proofless), [{ ...hello, version: newer }])
     assert.deepStrictEqual(sent, [{
       _tag: "Refuse",

@@ -79,7 +79,7 @@ const encodeAgain = <S extends Data>(schema: S, value: S["Type"]): Uint8Array =>
 }
 const cross = <S extends Data>(schema: S, value: S["Type"]): S["Type"] => decode(schema, encodeAgain(schema, value))
 
-describe("A payload carries large parts", () => {
+describe("A payload with large parts arrives unchanged, and its large parts are not copied", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const both = Schema.Struct({ value: schema, large: Schema.String })
     const equivalent = Schema.toEquivalence(schema)
@@ -87,7 +87,7 @@ describe("A payload carries large parts", () => {
       ? Arbitrary.schema(Schema.Json)
       : Arbitrary.schema(schema as Schema.Codec<unknown>)
     it.prop(
-      `a payload with large parts carries ${name} beside a large text unchanged`,
+      `a payload with a large text carries the other values in it unchanged (here ${name})`,
       { value: values },
       ({ value }) => {
         const crossed = cross(both, { value, large })
@@ -131,7 +131,7 @@ describe("A payload carries large parts", () => {
     assert.strictEqual(decode(Schema.Uint8Array, payload)[50_000], 1)
   })
 
-  it("G171: a payload with large parts carries small texts and bytes that look like a place for a large part", () => {
+  it("G171: a payload with large parts also carries small texts and bytes that look like its internal references to a large part", () => {
     const place = Uint8Array.of(0xf7, 0x6c, 0x61, 0x72, 0, 0, 0, 0, 0, 0, 0, 5)
     const value = {
       texts: ["\u0000\u0000large:0:5", "\u0000\u0000large:", large],
@@ -151,7 +151,7 @@ describe("A payload carries large parts", () => {
     }
   })
 
-  it("a value with a large text that matches its schema is refused, with the reason, if another part of the value does not match", () => {
+  it("a value with a large text is refused if any of its fields does not match the schema, and the error names the field", () => {
     const schema = Schema.Struct({ n: Schema.Int, text: Text.check(Schema.isMaxLength(10 * large.length)) })
     encode(schema, { n: 1, text: large })
     const refused = Payload.faithful(schema).encode({ n: 0.5, text: large })
@@ -193,7 +193,7 @@ describe("A payload carries large parts", () => {
   })
 })
 
-describe("The memory of a large payload's frame is given back", () => {
+describe("The memory of a large payload's frame is freed after decoding, unless it is still in use", () => {
   /** A frame as it arrives: with the payload at its end, and alone in its chunk. */
   const arrived = (payload: Uint8Array, beside = 0) => {
     const frame = (bytes: Uint8Array) => [...new Uint8Array(new Uint32Array([bytes.length]).buffer), ...bytes]
@@ -208,7 +208,7 @@ describe("The memory of a large payload's frame is given back", () => {
     return { codec, payload: written.value }
   }
 
-  it("G254: the frame of a large payload is given back when its texts have been read, and the small bytes of the value stay intact", () => {
+  it("G254: the memory of a large payload's frame is freed after decoding, and small byte arrays of the decoded value stay intact", () => {
     const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
     const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
     const frame = arrived(payload)
@@ -220,7 +220,7 @@ describe("The memory of a large payload's frame is given back", () => {
     assert.deepStrictEqual(read, { ok: true, value })
   })
 
-  it("G254: the frame of a large payload is kept if the value is a view of the frame, or another frame shares its memory", () => {
+  it("G254: the memory of a large payload's frame is not freed while the decoded value is a view of it or another frame lies in it", () => {
     const image = new Uint8Array(minLargeLength).fill(9)
     const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
     const frame = arrived(viewed.payload)
@@ -236,7 +236,7 @@ describe("The memory of a large payload's frame is given back", () => {
   })
 })
 
-describe("A hostile peer sends a payload with large parts", () => {
+describe("A payload of a hostile peer is refused if its large parts are cut off, repeated or followed by bytes", () => {
   const schema = Schema.Struct({ texts: Schema.Array(Schema.String), bytes: Schema.Option(Schema.Uint8Array) })
   const encoded = () => encodeAgain(schema, { texts: [large], bytes: Option.some(new Uint8Array(minLargeLength)) })
 

@@ -5,7 +5,7 @@ const entries = Object.entries(words)
 const where = (test: (word: typeof words[Message["_tag"]]) => boolean) =>
   entries.filter(([, word]) => test(word)).map(([tag]) => tag)
 
-describe("The table of words has the rules of each word", () => {
+describe("Each word of the protocol has a code of its own, one lane and at most one payload", () => {
   it("every word has a code that no other word has, and that msgpack encodes in one byte", () => {
     const codes = entries.map(([, word]) => word.code)
     assert.strictEqual(new Set(codes).size, codes.length)

@@ -69,9 +69,13 @@ const schemas: Readonly<Record<string, Data>> = {
 describe("The codec of payloads", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const equivalent = Schema.toEquivalence(schema)
-    it.prop(`values of the kind "${name}" are decoded as they were encoded`, { value: schema }, ({ value }) => {
-      assert.isTrue(equivalent(cross(schema, value), value))
-    })
+    it.prop(
+      `values of each kind of schema are decoded as they were encoded (kind: ${name})`,
+      { value: schema },
+      ({ value }) => {
+        assert.isTrue(equivalent(cross(schema, value), value))
+      }
+    )
   }
 
   it.prop("every double is decoded as the same double", { n: Schema.Number }, ({ n }) => {
@@ -204,7 +208,7 @@ describe("The codec of a union carries members that differ neither by a literal 
   }
   for (const [name, schema] of Object.entries(unions)) {
     it.prop(
-      `G115: ${name} in a union without literals are decoded as they were encoded`,
+      `G115: values of a union without literals are decoded as they were encoded (union: ${name})`,
       { value: schema },
       ({ value }) => {
         const arrived = cross(schema, value)
@@ -222,7 +226,7 @@ describe("The codec of a union carries members that differ neither by a literal 
       assert.deepStrictEqual(Payload.codec(schema).make(value), value)
     }
   })
-  it("a field that no member of a union has is dropped from a value of the union, as an unknown field is from a struct's value", () => {
+  it("a value of a union loses the fields that no member of the union has, just as a struct loses unknown fields", () => {
     assert.deepStrictEqual(cross(Schema.Union([Some, Other]), { a: 1, z: 2 } as { a: number }), { a: 1 })
   })
   it("the missing fields of a union's value get the defaults of the union's member", () => {
@@ -250,7 +254,7 @@ describe("The codec of a union carries members that differ neither by a literal 
       assert.deepStrictEqual(cross(schema, { of: values }), { of: values })
     }
   })
-  it("G115: a value of a union that a conversion encodes keeps all its fields if one member of the union has all of them", () => {
+  it("G115: a value of a union with a decoding default keeps all its fields if one member of the union has all these fields", () => {
     const value = { a: 1, b: "b" }
     const ofUnion = Nested.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ a: 9 })))
     assert.deepStrictEqual(cross(Schema.Struct({ of: ofUnion }), { of: value }), { of: value })
@@ -301,13 +305,13 @@ describe("The codec of a schema refuses values that cannot cross", () => {
     ]
   ]
   for (const [what, schema, issue] of refused) {
-    it(`G116: ${what} in a schema is found before the schema has encoded any value, and the codec of the schema refuses every value`, () => {
+    it(`G116: a schema whose values cannot be sent is refused before it encodes a value, and its codec refuses every value (the schema has ${what})`, () => {
       assert.strictEqual(Payload.refusal(schema), issue)
       assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
       assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
     })
   }
-  it("G116: a symbol of this process in a schema is found before the schema has encoded any value", () => {
+  it("G116: a schema with a unique symbol that other processes do not know is refused before the schema has encoded any value", () => {
     assert.strictEqual(
       Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
@@ -321,7 +325,7 @@ describe("The codec of a schema refuses values that cannot cross", () => {
       issue: `${instance}\n  at ["of"]`
     })
   })
-  it("G116: a suspended schema refuses its values while it is not defined, and accepts them afterwards", () => {
+  it("G116: a schema by `Schema.suspend` refuses values until the suspended schema is defined, and accepts them afterwards", () => {
     const defined: Array<typeof Text> = []
     const Late = Schema.Struct({
       of: Schema.suspend(() => {
@@ -406,9 +410,9 @@ const has3 = (value: unknown): boolean =>
   JSON.stringify(value instanceof Date ? value.getTime() : value, (_, it) => typeof it === "bigint" ? String(it) : it)
     ?.includes("3") === true
 
-describe("The codec of chunks reads items that do not match their schema", () => {
+describe("The codec of chunks decodes the valid items of a chunk, and gives each invalid item as it was sent", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
-    it(`G129: a chunk of ${name} is decoded item by item, and an invalid item is given as the data that the peer sent`, () => {
+    it(`G129: a chunk is decoded item by item, and an invalid item is given as the data that the peer sent (a chunk of ${name})`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
       const chunks = Payload.chunks(schema)
       isLax = true
@@ -539,7 +543,7 @@ describe("The codec of payloads names the fault of a value", () => {
   /** The same values without prototypes that an arbitrary may have given them. */
   const plain = <A>(value: A): A => structuredClone(value)
   for (const [name, value] of Object.entries(notJson)) {
-    it(`the encoder refuses ${name} in the place of Schema.Unknown or Schema.Any, and its error names the place`, () => {
+    it(`the encoder refuses a value that is not JSON data in the place of Schema.Unknown or Schema.Any, and names the place (value: ${name})`, () => {
       const issueOf = (schema: Data, value: unknown) => {
         const encoded = Payload.codec(schema).encode(value)
         return encoded.ok ? "crossed" : encoded.issue
@@ -628,19 +632,19 @@ describe("The codec of payloads names the fault of a value", () => {
       }]
     ]
     for (const [name, schema, make, tie] of kinds) {
-      it(`the encoder refuses ${name} with 20,000 levels, and its error names the place of the deepest level`, () => {
+      it(`the encoder refuses nested values with 20,000 levels, and its error names the place of the deepest level (values: ${name})`, () => {
         const encoded = Payload.codec(schema).encode(make(20_000))
         assert(!encoded.ok)
         assert.match(encoded.issue, /^Expected a value of fewer levels\n {2}at \[.*… \(\d+ steps\)$/)
       })
-      it(`the encoder refuses ${name} that contain themselves, and its error names the place`, () => {
+      it(`the encoder refuses values that contain themselves, and its error names the place (values: ${name})`, () => {
         const value = make(10)
         tie(value)
         const encoded = Payload.codec(schema).encode(value)
         assert(!encoded.ok)
         assert.match(encoded.issue, /^Expected a value that does not contain itself\n {2}at \[/)
       })
-      it(`${name} of any depth are either refused by the encoder or decoded`, () => {
+      it(`nested values of any depth are either refused by the encoder, or encoded so that the decoder accepts them (values: ${name})`, () => {
         for (const levels of [200, 255, 256, 257, 300, 510, 511, 512, 513, 600, 1000]) {
           const encoded = Payload.codec(schema).encode(make(levels))
           if (encoded.ok) received(schema, encoded.value)
@@ -652,7 +656,7 @@ describe("The codec of payloads names the fault of a value", () => {
 
   for (const [name, schema] of Object.entries(schemas)) {
     it.prop(
-      `a payload of ${name} is refused if bytes are missing or added at its end, and the codec works afterwards`,
+      `a payload is refused if bytes are missing or added at its end, and the codec works afterwards (a payload of ${name})`,
       { value: schema, at: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.999 })) },
       ({ at, value }) => {
         const bytes = sent(schema, value)
@@ -738,7 +742,7 @@ describe("Payloads are encoded into shared memory", () => {
   })
 })
 
-describe("The codec of payloads is compared with other encodings of Effect (docs/decisions/0002-payload-codec.md)", () => {
+describe("Other encodings of Effect lose or change values that the codec of payloads keeps (docs/decisions/0002-payload-codec.md)", () => {
   const arrives = (way: string, schema: Data, value: unknown): boolean => {
     try {
       const arrived = ways[way]!(schema, value)

@@ -179,7 +179,7 @@ const rows: ReadonlyArray<
 
 describe("Both sides of a handshake prove that they know the secret of the tree", () => {
   for (const [title, from, to, ends, said] of rows) {
-    it(`a handshake where ${title} ends with the dialler ${ends[0]} and the acceptor ${ends[1]}`, () => {
+    it(`the dialler of a handshake opens the connection only if both sides hold the same secret (where ${title}: ${ends.join(", ")})`, () => {
       const talk = converse(from, to)
       assert.deepStrictEqual([talk.d.end, talk.a.end], [...ends])
       assert.deepStrictEqual(talk.said, [...said])
@@ -257,7 +257,7 @@ describe("Both sides of a handshake prove that they know the secret of the tree"
   })
 })
 
-describe("A stranger attacks the handshake of a tree with a secret", () => {
+describe("A tree with a secret refuses a stranger that attacks the handshake", () => {
   /** An acceptor that was greeted and has asked. */
   const asking = (hello: Message.Hello, more: Partial<Acceptor> = {}) => {
     const a = new Side(acceptor(ours, more))
@@ -296,7 +296,7 @@ describe("A stranger attacks the handshake of a tree with a secret", () => {
     assert.strictEqual(d.end, "Refused by us: proof")
   })
 
-  it("a dialler's proof is not replaced by an acceptor's proof, even with the same nonces and actors", () => {
+  it("an acceptor refuses a proof from a dialler that was made for the role of the acceptor, even over the same nonces and actors", () => {
     const { hello } = honest()
     const { a, challenge } = asking(hello)
     a.hear({ _tag: "Proof", proof: proofBy("acceptor", ours, hello, challenge) })
@@ -436,9 +436,9 @@ const word = (
   }
 }
 
-describe("The handshake of a tree with a secret takes random events", () => {
+describe("A handshake with a secret opens the connection only after the right proof, under any random events", () => {
   it.prop(
-    "an acceptor with a secret opens its connection at most once, only after the right proof, and calls its judge only after this proof",
+    "an acceptor with a secret opens a connection at most once, only after the right proof, and calls its function `judge` only after this proof",
     { talk: Talk },
     ({ talk }) => {
       let judged = 0

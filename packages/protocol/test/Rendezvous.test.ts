@@ -224,18 +224,22 @@ describe("The machine of a rendezvous keeps one connection to each peer", () => 
     }
   )
 
-  it.prop("an actor that has closed its connections has no connection left, and admits no peer", Moves, ({ moves }) => {
-    const world = new World()
-    for (const move of moves) world.move(move)
-    const { a } = world.sides
-    a.input({ _tag: "Ending" })
-    a.input({ _tag: "Close", how: "leave" })
-    assert.isFalse(a.waiting)
-    for (const move of moves) world.move(move)
-    world.settle()
-    assert.deepStrictEqual([a.state.links.size, a.state.strangers.size, a.waiting], [0, 0, false])
-    assert.isUndefined(world.sides.b.open)
-  })
+  it.prop(
+    "an actor that is ending and has closed its connections opens no connection any more, whatever its peers do",
+    Moves,
+    ({ moves }) => {
+      const world = new World()
+      for (const move of moves) world.move(move)
+      const { a } = world.sides
+      a.input({ _tag: "Ending" })
+      a.input({ _tag: "Close", how: "leave" })
+      assert.isFalse(a.waiting)
+      for (const move of moves) world.move(move)
+      world.settle()
+      assert.deepStrictEqual([a.state.links.size, a.state.strangers.size, a.waiting], [0, 0, false])
+      assert.isUndefined(world.sides.b.open)
+    }
+  )
 
   it("of two dials that two actors make to each other at once, the dial of the actor with the smaller uuid becomes the connection", () => {
     const world = new World()
@@ -294,7 +298,7 @@ const Coming = Schema.Struct({
   who: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 199 }))
 })
 
-describe("The number of strangers at an actor is limited", () => {
+describe("An actor never has more strangers than its limit, and cuts off the oldest stranger above the limit", () => {
   it.prop(
     "the number of strangers never exceeds its limit, and each stranger is cut off or admitted, and reported at most once",
     {
@@ -369,7 +373,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })
 
-  it("the failure of a dial that was refused as a duplicate, or that has ended, has no effect", () => {
+  it("the failure of a dial changes nothing if the peer has refused the dial as a duplicate, or if the connection is already open", () => {
     const duplicate = after(wanted, connected, { _tag: "RefusedAsDuplicate", peer: "b" }, failed)
     assert.deepStrictEqual(duplicate, { link: "Duplicate", actions: [] })
     const open = after(wanted, connected, { _tag: "Welcomed", peer: "b", connection: 1 }, failed)

@@ -84,10 +84,10 @@ const ordinary = (bytes: Uint8Array | ReadonlyArray<number>): Uint8Array => {
 
 const many = { arbitrary: { runs: 2000, size: 40 } }
 
-describe("The hand-written codec agrees with the general codec", () => {
+describe("The hand-written codec of calls writes and reads the same bytes as the general codec", () => {
   for (const [tag, arbitrary] of Object.entries(hot)) {
     it.prop(
-      `the hand-written codec of calls encodes ${tag} as msgpack whose elements are the fields of the word in order`,
+      `the hand-written codec of calls encodes a word as msgpack whose elements are the fields of the word in order (the word ${tag})`,
       { message: arbitrary },
       ({ message }) => {
         const { code, fields } = words[message._tag]
@@ -99,7 +99,7 @@ describe("The hand-written codec agrees with the general codec", () => {
     )
 
     it.prop(
-      `the hand-written codec of calls decodes ${tag} to the same message as the general decoder`,
+      `the hand-written codec of calls decodes each word to the same message as the general decoder (the word ${tag})`,
       { message: arbitrary },
       ({ message }) => {
         const bytes = frame(message)
@@ -111,7 +111,7 @@ describe("The hand-written codec agrees with the general codec", () => {
 
     const Byte = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
     it.prop(
-      `the hand-written codec of calls gives the same result as the general decoder for ${tag} with bytes changed, removed or inserted`,
+      `the hand-written codec of calls decodes a word with changed, removed or inserted bytes like the general decoder (the word ${tag})`,
       {
         message: arbitrary,
         edits: Arbitrary.array(
@@ -140,7 +140,7 @@ const Alike = Schema.Struct({
   pid: Schema.Literals([1, 2, 200])
 })
 
-describe("The hand-written codec keeps the msgpack tokens of actor ids", () => {
+describe("The hand-written codec of calls remembers the encoded ids of actors, and never confuses two ids", () => {
   it.prop(
     "each word in a series of words keeps its own actor id, although the codec keeps the msgpack tokens of earlier actor ids",
     {
@@ -259,8 +259,8 @@ const left: ReadonlyArray<Message> = [
   }))
 ]
 
-describe("The hand-written codec takes words up to its bounds", () => {
-  it("the hand-written codec of calls encodes and decodes its words up to each bound of their numbers and texts", () => {
+describe("The hand-written codec of calls takes words up to its limits, and leaves larger words to the general codec", () => {
+  it("the hand-written codec of calls encodes and decodes words whose numbers and texts are as large as its limits allow", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
       assert.isDefined(parts, JSON.stringify(message))
@@ -270,7 +270,7 @@ describe("The hand-written codec takes words up to its bounds", () => {
     }
   })
 
-  it("the hand-written codec leaves a word to the general codec if a number or text of the word exceeds its bound", () => {
+  it("the hand-written codec of calls leaves a word to the general codec if a number or a text of the word exceeds a limit", () => {
     for (const message of left) {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
@@ -278,7 +278,7 @@ describe("The hand-written codec takes words up to its bounds", () => {
   })
 })
 
-describe("A Start arrives without the number of its dialog", () => {
+describe("A Start without the number of its dialog is reported as a violation by the general decoder", () => {
   it("a Start without a dialog number is left by the hand-written codec to the general decoder, which names the fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
@@ -287,7 +287,7 @@ describe("A Start arrives without the number of its dialog", () => {
   })
 })
 
-describe("A word contains letters beyond ASCII", () => {
+describe("The hand-written codec of calls leaves letters beyond ASCII to the general codec", () => {
   it("the hand-written codec leaves a text with a letter beyond ASCII to the general encoder and decoder", () => {
     const start: Message = {
       _tag: "Start",

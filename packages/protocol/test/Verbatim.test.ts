@@ -71,7 +71,7 @@ const odd: { readonly [name: string]: unknown } = {
 
 describe("Plain values are encoded without a copy", () => {
   it.prop(
-    "G261: a value of plain data is encoded without a copy, to the same bytes as the copy that `make` returns",
+    "G261: a value of plain data is encoded without a copy, to the bytes that encoding the result of the schema's `make` would give",
     { value: Rows },
     ({ value }) => {
       const { encode, isMade } = Payload.codec(Rows)
@@ -83,7 +83,7 @@ describe("Plain values are encoded without a copy", () => {
   )
 
   for (const [name, input] of Object.entries(odd)) {
-    it(`G261: ${name} is encoded without a copy to the same bytes as the copy that the schema makes, or is copied`, () => {
+    it(`G261: an unusual input is encoded without a copy only if this gives the same bytes as the copy that the schema makes (the input is ${name})`, () => {
       expectSame(Row, input)
       expectSame(Rows, { rows: [row, input], big: 1n })
       const Loose = Schema.Struct({ note: Schema.optionalKey(Schema.String) })
@@ -94,13 +94,13 @@ describe("Plain values are encoded without a copy", () => {
     })
   }
 
-  it("G261: a list or a text is not taken for a struct without fields, whose value is encoded without a copy", () => {
+  it("G261: a list, a text or a number in place of a struct goes through the function `make` of the schema, even if the struct needs no field", () => {
     const { isMade } = Payload.codec(Schema.Array(Schema.Struct({ note: Schema.optionalKey(Schema.String) })))
     for (const other of [[], "text", 5, null]) assert.isFalse(isMade([{}, other]))
     assert.isTrue(isMade([{}, { note: "n" }]))
   })
 
-  it("G261: the schema's function `make` gets every input of a struct with a default for an optional key", () => {
+  it("G261: a struct is copied by the function `make` of its schema before it is encoded if an optional key of the schema has a default", () => {
     const { isMade } = Payload.codec(Schema.Struct({ n: Schema.optionalKey(made) }))
     assert.isFalse(isMade({}))
     assert.isFalse(isMade({ n: 1 }))
@@ -120,7 +120,7 @@ describe("Plain values are encoded without a copy", () => {
     ["a recursive schema", Schema.Struct({ of: Schema.suspend((): Schema.Codec<string> => Schema.String) }), { of: "" }]
   ]
   for (const [name, schema, input] of others) {
-    it(`G261: the schema's function \`make\` gets every input of a schema with ${name}`, () => {
+    it(`G261: a value whose schema has more than plain data is copied by the function \`make\` of the schema before it is encoded (with ${name})`, () => {
       assert.isFalse(Payload.codec(schema).isMade(input))
       assert.isFalse(Payload.faithful(Schema.Struct({ of: Schema.Array(schema) }) as Data).isMade({ of: [input] }))
     })

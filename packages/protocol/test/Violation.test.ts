@@ -19,7 +19,7 @@ const sentences: ReadonlyArray<readonly [Violation.Violation, string]> = [
 
 describe("A violation is described in one sentence", () => {
   for (const [violation, sentence] of sentences) {
-    it(`the violation ${violation._tag} is described as "${sentence}"`, () =>
+    it(`each kind of violation has a sentence that describes it (the violation ${violation._tag}: ${sentence})`, () =>
       assert.strictEqual(Violation.describe(violation), sentence))
   }
 })

@@ -5,7 +5,7 @@ const cut = "it ends inside a value"
 const badKey = "a map has a key that is not plain text"
 const letters = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0))
 
-describe("A check accepts only msgpack without extensions", () => {
+describe("The check of msgpack refuses cut-off values, bytes behind a value, and the map key __proto__", () => {
   /** Each form of bytes and of text: its head, and how a length of 1 is written in it. */
   const heads = [[0xc4, 1], [0xc5, 0, 1], [0xc6, 0, 0, 0, 1], [0xd9, 1], [0xda, 0, 1], [0xdb, 0, 0, 0, 1]]
 
@@ -19,7 +19,7 @@ describe("A check accepts only msgpack without extensions", () => {
     }
   })
 
-  it("a value of msgpack that ends with the head of its empty bytes or text is whole", () => {
+  it("empty bytes and an empty text in msgpack are accepted as complete values, although no byte follows their length", () => {
     for (const head of heads) {
       assert.strictEqual(issue(Uint8Array.from([...head.slice(0, -1), 0])), undefined, `${head}`)
     }

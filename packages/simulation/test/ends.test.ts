@@ -11,7 +11,7 @@ import { Brief } from "../src/services.ts"
 
 const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
 
-describe("An actor ends under random schedules", () => {
+describe("An actor under random schedules ends in time, and its open calls fail before its exit is reported", () => {
   it.live("G78, G119: the open calls of an actor fail before the actor's exit is reported, however late its last words arrive", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {

@@ -7,7 +7,7 @@ const problemOf = (...args: ReadonlyArray<string>): string => {
   return parsed.problem
 }
 
-describe("The command npm run simulate reads its options", () => {
+describe("The command npm run simulate takes its options from the command line, and refuses a wrong option", () => {
   it("the command line of npm run simulate has defaults, and takes every option that its usage names", () => {
     const plain = Options.parse([])
     assert.deepInclude(plain as Options.Options, { from: 1, twice: false, isKeptGoing: false, shrinks: true })

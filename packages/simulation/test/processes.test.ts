@@ -17,7 +17,7 @@ const programOf = (steps: ReadonlyArray<Step>): Program => ({ schedule: 1, actor
 const inFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>) =>
   Effect.scoped(Effect.flatMap(Folder.make(), use))
 
-describe("A random program runs with real processes", () => {
+describe("A random program that runs with real processes records one history of all its processes", () => {
   it.live(
     "a random program with real processes has one history of all processes, which records a killed actor as lost",
     () =>

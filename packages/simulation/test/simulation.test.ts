@@ -260,7 +260,7 @@ describe("Checks find faults in the history of a run", () => {
   })
 
   for (const [check, text, events] of histories) {
-    it(`the check ${check} finds a fault in a history: ${text.source}`, () => {
+    it(`each check of histories finds the fault for which it is made (the check ${check}: ${text.source})`, () => {
       const found = Check.problems(result(events)).filter((problem) => problem.check === check)
       assert.match(found.map(({ text }) => text).join("; "), text)
     })
@@ -274,7 +274,7 @@ describe("Checks find faults in the history of a run", () => {
     assert.deepStrictEqual(Check.problems(result([called, answered], ["logs Info: line 0 0"])), [])
   })
 
-  it("the check isNotLost reports the loss of an actor whose connection was held, unless the actor was killed", () => {
+  it("the check isNotLost reports a call that fails with ActorLost although the called actor's messages were only delayed", () => {
     const lostOf = (actor: string): ReadonlyArray<History.Event> => [
       { _tag: "Held", actor, millis: 9_000 },
       { _tag: "Called", key: 1, kind: "run", actor, from: "root" },

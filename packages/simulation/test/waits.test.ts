@@ -69,7 +69,7 @@ describe("A fiber is preempted after it checks a condition and before it waits f
       40
     ))
 
-  it.live("G203: a fiber begins a call that the connection admits after the fiber has asked the connection and before the fiber waits", () =>
+  it.live("G203: a call that a full connection cannot take yet begins later, even if the connection gets room just before the caller starts to wait", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })

@@ -23,7 +23,7 @@ describe("The settings of SqlDiscovery", () => {
     }
   })
 
-  it("a hint of PostgreSQL concerns the keys with its prefix, even if its key was cut off, and an empty hint concerns all keys", () => {
+  it("a PostgreSQL notification concerns a prefix of keys if its key begins with the prefix, may have been cut off, or is empty", () => {
     assert.isTrue(concerns("elect/a", "elect/"))
     assert.isFalse(concerns("elect/a", "elect/ab"))
     assert.isFalse(concerns("publish/a", "elect/"))
@@ -41,7 +41,11 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driverOf())) {
-    it.live(`G269: the engine over PostgreSQL keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(
+      `G269: the engine over PostgreSQL passes each test of the suite for engines (the test: ${title})`,
+      () => run,
+      patienceMillis
+    )
   }
 
   it.live(

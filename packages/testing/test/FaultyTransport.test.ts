@@ -42,7 +42,7 @@ const talk = (faults: FaultyTransport.Faults, during: (link: FaultyTransport.Lin
 
 describe("A faulty connection shows the faults that a test asks for", () => {
   for (const seed of [1, 2, 3]) {
-    describe(`A connection that only delays, splits and joins chunks keeps its duties (seed ${seed})`, () => {
+    describe(`A connection that only delays, splits and joins chunks passes all tests of the suite for connections (seed ${seed})`, () => {
       const make = Effect.sync(() => {
         const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed, delay: 3, split: 0.3, join: 0.3 })
         return [link.connection, far] as const

@@ -192,7 +192,7 @@ describe("A simulation runs a tree of actors under a seed", () => {
       }
     }))
 
-  it.live("G275: a held connection does not prevent an owner from ending its actor, and a death ends the hold", () =>
+  it.live("G275: an owner can end its actor while the simulated connection to the actor is held back, and the run leaves nothing behind", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -319,7 +319,7 @@ describe("A simulation runs a tree of actors under a seed", () => {
       )
     }))
 
-  it.live("G201: a simulation finds a program that hangs at once, and finds an endless program by its number of choices", () =>
+  it.live("G201: a simulation reports a program that hangs as stuck, and a program that never ends as endless after a number of random choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
       assert.strictEqual(stuck.end, "stuck")

@@ -178,7 +178,7 @@ describe("SpawnerSuite and broken spawners", () => {
     }))
 })
 
-describe("SpawnerSuite tests a spawner of processes", () => {
+describe("SpawnerSuite reports each fault that is planted in a spawner of processes", () => {
   it.live("SpawnerSuite notices a spawner of processes that loses an exit code", () =>
     refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
 
@@ -241,13 +241,13 @@ describe("SpawnerSuite tests a spawner of processes", () => {
     }))
 
   for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect", "stdout", "stderr"] as const) {
-    it.live(`SpawnerSuite notices a spawner of processes that ignores the option ${option}`, () =>
+    it.live(`SpawnerSuite notices a spawner of processes that ignores an option of a start (the option ${option})`, () =>
       refuted(processes, `the option ${option} `, without(option)))
   }
 
   for (const word of ["SIGKILL reaches", "ends the processes"]) {
     it.live.skipIf(process.platform !== "linux")(
-      `SpawnerSuite notices a spawner whose signal ends the actor and not the actor's subprocesses: ${word}`,
+      `SpawnerSuite notices a spawner whose signal ends the actor and not the actor's subprocesses (found by the test: ${word})`,
       () => {
         const id = Crypto.randomUUID()
         const left = () => Processes.withVariable(Naive.mark, id)

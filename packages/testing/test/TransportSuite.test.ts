@@ -47,9 +47,9 @@ const refuted = (change: (kept: Service) => Service, word: string) =>
     assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })
 
-describe("TransportSuite tests listening and dialling", () => {
+describe("TransportSuite reports each fault that is planted in the listening and dialling of a transport", () => {
   for (const { run, title } of TransportSuite.contract(Effect.sync(keeping))) {
-    it.live(`TransportSuite accepts a transport that keeps its duty: ${title}`, () => run)
+    it.live(`TransportSuite finds no fault in a correct transport (the test: ${title})`, () => run)
   }
 
   it.live("TransportSuite notices a transport whose reachable listener reports itself as unreachable", () =>
@@ -133,7 +133,7 @@ describe("TransportSuite tests listening and dialling", () => {
     }), "interrupted"))
 })
 
-describe("A driver is built from a transport's Layer", () => {
+describe("The driver of a transport's Layer is built from the plan in the Layer, if the Layer has one transport", () => {
   const Kept = Transport.portable(
     "kept",
     { module: import.meta.url, config: Schema.Struct({ port: Schema.Int }) },
@@ -152,7 +152,7 @@ describe("A driver is built from a transport's Layer", () => {
       assert.deepInclude(error, { _tag: "RuntimeLayerError", step: "settings" })
     }))
 
-  it.effect("the driver of a transport's Layer fails to build from several transports at once", () =>
+  it.effect("the driver of a transport's Layer cannot be built if the Layer has two transports, and the error says so", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(driver(Transport.merge(Kept({ port: 1 }), Kept({ port: 2 }))))
       assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the Layer has 2 transports"))

@@ -31,7 +31,7 @@ const roots: Array<string> = []
 
 WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of tests in memory", (it) => {
   for (const n of [1, 2]) {
-    it.effect(`withActors has one root for all of its tests (${n})`, () =>
+    it.effect(`all tests of one group of WithActors.layer share one root (test ${n} of 2)`, () =>
       Effect.gen(function*() {
         const { id } = yield* Actor.current
         roots.push(id.uuid)
@@ -48,7 +48,7 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
     }))
 
   it.effect.each([[1, 2], [2, 4]])(
-    "withActors runs a test once for each case: %s",
+    "a test of WithActors.layer with `it.effect.each` runs once for each case (the case: %s)",
     ([n, doubled]) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* Actor.runInActor(double({ n: n! })), doubled)
@@ -114,7 +114,7 @@ describe("WithActors shows the tree of actors at the deadline of a test", () => 
     }))
 })
 
-describe("A test runs with a runtime of its own", () => {
+describe("WithActors.provide gives a test a runtime of its own, and fails the test if the test leaves a process", () => {
   it.live("a test with a runtime of its own gets this runtime, and a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
@@ -147,12 +147,12 @@ describe("A test runs with a runtime of its own", () => {
   )
 })
 
-describe("A group of tests with actors fails", () => {
+describe("The report of a failed test shows the actors and the processes that the test has left", () => {
   const vitest = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")))
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 
   it.live(
-    "groups of tests that fail name the actors of the test, the actors that the test has left, and the resources that the group has left",
+    "the report of failed tests names the actors of an overdue test, and the actors and processes that a test has left",
     () =>
       Effect.gen(function*() {
         const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })

@@ -137,7 +137,7 @@ const opens = ({ asked, asking }: Sides) => Effect.all([asking.open, asked.open]
 
 describe("A connection between two computers is closed when neither side uses it", () => {
   for (const from of ["asking", "asked"] as const) {
-    it.effect(`G300: a connection that neither side uses is closed after its bound, and no watch reports a loss: ${from}`, () =>
+    it.effect(`G300: a connection that neither side uses is closed after its idle bound, and no watch reports a loss (case: the dialler is ${from})`, () =>
       Effect.gen(function*() {
         const sides = yield* two()
         yield* met(sides[from], sides[from === "asking" ? "asked" : "asking"])
@@ -150,7 +150,7 @@ describe("A connection between two computers is closed when neither side uses it
         }
       }))
 
-    it.effect(`G301: calls, streams and dialogs through a portal whose connection was closed dial its actor again: ${from}`, () =>
+    it.effect(`G301: a call, stream or dialog dials the actor of its portal again after the idle connection was closed (case: the dialler is ${from})`, () =>
       Effect.gen(function*() {
         const sides = yield* two()
         const side = sides[from]
@@ -177,7 +177,7 @@ describe("A connection between two computers is closed when neither side uses it
       }))
   }
 
-  it.effect("G300: an unused connection stays open while it has a dialog, if its idle bound is infinite, or if its loss is always noticed", () =>
+  it.effect("G300: a connection is not closed for idleness while a dialog is open, if the idle bound is infinite, or within one computer", () =>
     Effect.gen(function*() {
       const [busy, endless, local] = [yield* two(), yield* two(Infinity), yield* two(idleMillis, false)]
       const portal = yield* met(busy.asking, busy.asked)

@@ -312,7 +312,7 @@ describe("An actor keeps one connection to each of its peers", () => {
       assert.deepStrictEqual(a.started.map(({ payload }) => payload.length), [8, 3 * 1024 * 1024])
     }))
 
-  it.effect("a peer's cancel of the whole actor reaches the owner of the connection", () =>
+  it.effect("an actor hears the author and the reason when its peer cancels the whole actor", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b] = [add("a"), add("b")]

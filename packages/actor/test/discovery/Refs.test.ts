@@ -163,7 +163,7 @@ describe("A program borrows a portal from a reference", () => {
   })
 })
 
-describe("A third actor may cancel an actor (26.1 row 5)", () => {
+describe("A dialog fails at its opener when a third actor cancels the other actor of the dialog", () => {
   it.effect("the opener of a dialog learns which third actor cancelled it, after the finalizers have run, and the owner's nursery continues", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -197,7 +197,7 @@ describe("A third actor may cancel an actor (26.1 row 5)", () => {
       ])
     }).pipe(inTree))
 
-  it.effect("an opener of a dialog can handle a third actor's cancel (26.1 row 12), whose author stays the same over one more hop (26.1 row 14)", () =>
+  it.effect("a caller can catch a third actor's cancel of its callee, and the error names the same author at every caller above", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b, c] = yield* three
       // The owner leans on a, which leans on b.
@@ -218,7 +218,7 @@ describe("A third actor may cancel an actor (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("a third actor's cancel of an actor that does not end kills nothing, waits as long as a cancel by the owner, and reports the failure", () => {
+  it.effect("a third actor's cancel of an actor that does not end returns after the bounds for a cancel, and sends no signal to the process", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })

@@ -60,7 +60,7 @@ const reading = (registrar: RegistrarService, name?: string) =>
 const watchers = (registrar: RegistrarService): number =>
   (registrar as unknown as { readonly watchers: ReadonlySet<unknown> }).watchers.size
 
-describe("A watcher follows the changes of the registry", () => {
+describe("A watcher of the registry gets a list of all actors first, and then each change", () => {
   it.effect("a watcher gets every listed actor, then each change in order", () =>
     Effect.gen(function*() {
       const { registrar } = make()

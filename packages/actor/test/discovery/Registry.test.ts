@@ -242,7 +242,7 @@ describe("The registry removes the entries of ended actors", () => {
     }).pipe(Effect.scoped, drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an actor that cannot be built is never listed", () =>
+  it.effect("an actor whose layer fails while it starts is never listed in the registry", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const watching = yield* Effect.forkChild(

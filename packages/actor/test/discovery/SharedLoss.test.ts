@@ -35,7 +35,7 @@ const watching = (tree: Tree, name: string) =>
     return heard
   })
 
-describe("Trees go on when an outage separates them from their engine or from each other", () => {
+describe("A tree keeps running when an outage cuts it off from its engine or another tree, and is listed again after the outage", () => {
   it.effect("G263: actors of a tree that is cut off from the engine leave the lists of other trees when its lease expires, and return afterwards", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest

@@ -149,7 +149,7 @@ describe("Trees that share no engine reach each other only at an address", () =>
 /** The same engine, by a driver of its own for each Discovery. */
 const twice = ({ seenBy }: Engine): ReadonlyArray<Pick<Engine, "seenBy">> => [{ seenBy }, { seenBy }]
 
-describe("A program that gives one engine to its tree twice is refused or warned", () => {
+describe("A program that gives one engine to its tree twice fails at once, or fails each start of an actor with a unique name", () => {
   it.effect("G293: a program whose two Discoverys have one driver is refused before anything starts", () =>
     Effect.gen(function*() {
       const driver = Layer.succeed(Discovery.DiscoveryDriver, (yield* engine).seenBy("tree"))
@@ -159,7 +159,7 @@ describe("A program that gives one engine to its tree twice is refused or warned
       assert.match(error.message, /two Discovery.layerShared of this program stand over one engine/)
     }))
 
-  it.effect("G293: a program whose two drivers lead to one engine runs, with a warning and a failure of each start with a unique name", () =>
+  it.effect("G293: a program whose two drivers lead to one engine logs a warning, and each start of an actor with a unique name fails", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.make(({ message }) => void lines.push(String(message)))

@@ -184,7 +184,7 @@ describe("Actors of a tree with a secret prove that they know the secret", () =>
     }))
 
   for (const [ours, theirs] of [["s", "x"], ["s", undefined], [undefined, "s"]] as const) {
-    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} as secrets of their trees do not connect`, () =>
+    it.effect(`G68: a dial fails if dialler and acceptor know different secrets (case: ${ours ?? "no secret"} and ${theirs ?? "no secret"})`, () =>
       Effect.gen(function*() {
         const [a, b] = pair(yield* mesh, ours, theirs)
         const error = yield* Effect.flip(a.channelTo("b"))

@@ -81,7 +81,7 @@ const take = (state: TreePages.State, op: Op) =>
     return TreePages.step(before, [...before.pages.flatMap((page) => TreePages.ended(page, there)), ...ups], all)
   }, state)
 
-describe("A tree publishes its actors at an engine in pages", () => {
+describe("A tree publishes its list of actors at an engine in several values of bounded size, called pages", () => {
   it.prop("a published page of a tree holds no more entries than its bound, and each entry is on one page", {
     ops: Ops
   }, ({ ops }) => {

@@ -44,8 +44,8 @@ describe("The layers of an actor can dial other actors", () => {
     })).pipe(Effect.provide(Hub.layer), inTree))
 })
 
-describe("The start of an actor fails when the actor cannot be built", () => {
-  it.effect("an actor that cannot be built leaves no connection behind", () =>
+describe("The start of an actor fails when the actor's layer fails", () => {
+  it.effect("a start fails and closes its connections when the layer of the new actor fails", () =>
     Actor.nursery(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.start(Ruin))
       assert.match(error.message, /the roof is off/)
@@ -75,7 +75,7 @@ describe("A root that does not answer delays a start only up to a bound", () => 
   })
 })
 
-describe("An actor can be ready before its parent has started", () => {
+describe("An actor can be ready before its parent is ready, if the parent starts it while it builds its own layer", () => {
   it.effect("an actor is listed when it is ready, and a portal from the registry waits until the actor's parent is ready too", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* site.begin

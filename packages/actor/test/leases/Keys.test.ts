@@ -25,7 +25,7 @@ const listed = (keys: Keys.Keys, prefix: string) => {
 
 describe("An engine in memory lists its keys", () => {
   for (const count of [0, 1, 1_999, 2_000, 2_001, 9_000]) {
-    it(`${count} keys of an engine are listed in their order, each once, in pages of 1000`, () => {
+    it(`an engine lists its keys in their order, each once, in pages of 1000 (number of keys: ${count})`, () => {
       const keys = filled(count)
       for (const prefix of ["", "even/", "odd/", "none/"]) {
         const pages = listed(keys, prefix)

@@ -65,7 +65,7 @@ const publishing = (driver: Driver, name: string, value: string) =>
   )
 
 describe("A published name reaches its followers through an engine", () => {
-  it.effect("G240: a published name reaches all its followers, from a snapshot on, and disappears when its Scope closes", () =>
+  it.effect("G240: a follower first gets the list of published names, then each name that is published, and each removal when a Scope closes", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const early = yield* following(driver, "web/")

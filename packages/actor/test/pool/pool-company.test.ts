@@ -17,7 +17,7 @@ import * as Journal from "../support/Journal.ts"
 import { pass, settle, until } from "../support/Time.ts"
 import { begin, beginAll, crew, now, withCrew } from "./Pools.ts"
 
-describe("Pools may run beside and inside other pools", () => {
+describe("A worker of a pool can own a pool, and one actor can own several pools at the same time", () => {
   it.effect("G147: a worker that owns a pool lets the pool's workers run its tasks, and ends the pool before itself", () =>
     Effect.gen(function*() {
       const names = Effect.scoped(Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("Pools may run beside and inside other pools", () => {
   })
 })
 
-describe("A pool takes a burst of tasks", () => {
+describe("A pool refuses the tasks of a burst that find its workers and its queue full", () => {
   it.effect("G136: a burst of tasks fills the workers and the queue of a pool, and further tasks are refused at once and counted", () =>
     inMemory(withCrew({ size: { min: 0, max: 2 }, concurrency: 2, queue: 3 }, (pool) =>
       Effect.gen(function*() {
@@ -120,7 +120,7 @@ describe("A pool remembers a limited number of keys", () => {
   })
 })
 
-describe("A pool ends with tasks in every state", () => {
+describe("A pool that closes ends its running, waiting and late tasks, and its workers", () => {
   const everyState = (pool: Effect.Success<ReturnType<typeof makeCrew>>) =>
     Effect.gen(function*() {
       const tasks: Array<Fiber.Fiber<Exit.Exit<unknown, unknown>>> = []
@@ -179,7 +179,7 @@ describe("A pool ends with tasks in every state", () => {
     }).pipe(inMemory))
 })
 
-describe("A pool serves code without Effect", () => {
+describe("Pool.toPromises runs a pool's tasks as promises, and an AbortSignal aborts them", () => {
   /** A signal that counts its listeners. */
   const signal = () => {
     const abort = new AbortController()
@@ -205,7 +205,7 @@ describe("A pool serves code without Effect", () => {
   const rejection = (promise: () => Promise<unknown>) =>
     Effect.promise(() => promise().then(() => "resolved", (error: unknown) => error))
 
-  it.effect("G148: a promise pool keeps no listener on a signal after the task, and runs no task of an aborted signal", () =>
+  it.effect("G148: a pool from Pool.toPromises removes its listener from a task's AbortSignal after the task, and runs no task whose signal is aborted", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -234,7 +234,7 @@ describe("A pool serves code without Effect", () => {
         assert.strictEqual(given.listeners.size, 0)
       }))))
 
-  it.effect("G148: a promise pool starts no task for an unread iterable, and frees the worker of an abandoned iterable", () =>
+  it.effect("G148: a pool from Pool.toPromises starts no task for an unread iterable, and ends the task of an abandoned iterable", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)

@@ -19,9 +19,9 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
   return names
 }
 
-describe("A Line is the queue of waiting tasks in a pool", () => {
+describe("The Line, a pool's queue of waiting tasks, keeps its tasks in order as they join and leave", () => {
   it.effect.prop(
-    "a Line of tasks has the same members as an array after the same operations, in both directions",
+    "a pool's queue of waiting tasks has the same order as an array after the same random operations, read forwards and backwards",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["join", "joinFirst", "call", "leave", "other", "precede"]))
@@ -80,7 +80,7 @@ describe("A Line is the queue of waiting tasks in a pool", () => {
       })
   )
 
-  it("a Line of tasks keeps no link of a member that has left", () => {
+  it("a task that has left a pool's queue keeps no reference to the tasks before and behind it", () => {
     const line = new Line<Member>()
     const [a, b] = [member(1), member(2)]
     line.join(a)

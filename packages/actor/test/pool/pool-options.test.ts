@@ -63,7 +63,7 @@ describe("Options of a pool", () => {
 })
 
 describe("A pool checks the options of each task", () => {
-  it.effect("G166: a task with an option without sense is refused before it asks for a worker", () =>
+  it.effect("G166: a task with an invalid option, such as `retries: -1`, dies before it asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const of = (options: object) => diesOf(pool.run(half({ n: 2 }), options))

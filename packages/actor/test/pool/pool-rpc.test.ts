@@ -25,7 +25,7 @@ const heldBy = (scope: Scope.Scope): number => {
 }
 
 describe("A client of an RpcGroup sends its requests to a pool", () => {
-  it.effect("G168: an RpcGroup client of a pool has one session at a worker, even if its first requests come at once", () =>
+  it.effect("G168: an RpcGroup client of a pool opens one dialog to a worker, even if its first requests come at the same time", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ concurrency: 8 })
       const client = yield* Pool.rpcClient(pool, Asked)

@@ -118,8 +118,8 @@ describe("A pool may have the form of a Service", () => {
   })
 })
 
-describe("A promise pool serves code without Effect", () => {
-  it.effect("G148: a promise pool resolves with the answers, and rejects with the error itself", () =>
+describe("Pool.toPromises gives code without Effect a pool's answers as promises, and its streams as async iterables", () => {
+  it.effect("G148: a task of a pool from Pool.toPromises resolves with the answer, and rejects with the task's own error", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -138,7 +138,7 @@ describe("A promise pool serves code without Effect", () => {
         assert.strictEqual(promises.statistics().running, 0)
       }))))
 
-  it.effect("G148: a promise pool interrupts the task of an aborted signal, then rejects with the signal's reason", () =>
+  it.effect("G148: a pool from Pool.toPromises interrupts a task whose AbortSignal aborts, then rejects with the signal's reason", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>

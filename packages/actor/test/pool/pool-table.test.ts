@@ -258,7 +258,7 @@ describe("The machine of a pool starts workers and gives them tasks", () => {
     assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
   })
 
-  it("G139: a pool gives the tasks of a key to another worker when the key's worker is lost while it waits to be replaced", () => {
+  it("G139: when the worker of a key is lost before its replacement, the waiting tasks of the key run on another worker", () => {
     const model = open({ max: 2, tasks: 1 })
     model.submit("a")
     const second = model.submit("a")
@@ -411,7 +411,7 @@ describe("The machine of a pool starts workers and gives them tasks", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("a pool puts a repeated task back at its position between other tasks with a key of its worker", () => {
+  it("a repeated task keeps its number in the queue of a pool, before a later task with the key of a worker", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -434,7 +434,7 @@ describe("The machine of a pool starts workers and gives them tasks", () => {
     assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
   })
 
-  it("a pool counts a worker that waits for its next start as a worker that will be ready", () => {
+  it("a pool in which a worker waits to repeat its failed start starts only one more worker for a second task", () => {
     const model = open({ min: 0 })
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
@@ -470,7 +470,7 @@ describe("The machine of a pool starts workers and gives them tasks", () => {
     assert.deepStrictEqual([model.said(), model.table.wakeAt], [[], Infinity])
   })
 
-  it("a closed pool ends a worker together with its last tasks", () => {
+  it("a pool that closes while a worker is being recycled also ends this worker and the worker that replaces it", () => {
     const model = open({ max: 1, tasks: 1 })
     model.submit()
     model.start()
@@ -479,7 +479,7 @@ describe("The machine of a pool starts workers and gives them tasks", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks", "condemned closed", "end 2 closed"])
   })
 
-  it("G139: a pool gives the tasks of a key to another worker when the key's worker is lost at its maximum age", () => {
+  it("G139: when a worker at its maximum age is lost before it is replaced, the waiting tasks of its key run on another worker", () => {
     const model = open({ max: 2, age: 500 })
     model.submit("a")
     const second = model.submit("a")
@@ -655,18 +655,22 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
   ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
 ]
 
-describe("The machine of a pool keeps its rules under random events", () => {
+describe("The machine of a pool loses no task and exceeds no limit under random events", () => {
   for (const [what, options] of variants) {
-    it.prop(`G135: the machine of a pool keeps its rules under random events, ${what}`, { ops: Ops }, ({ ops }) => {
-      const model = open(options)
-      for (const { op, pick } of ops) {
-        act(model, op, pick)
-        check(model)
+    it.prop(
+      `G135: a pool exceeds neither its numbers of workers, tasks and waiting tasks nor one worker for a key under random events (case: ${what})`,
+      { ops: Ops },
+      ({ ops }) => {
+        const model = open(options)
+        for (const { op, pick } of ops) {
+          act(model, op, pick)
+          check(model)
+        }
       }
-    })
+    )
 
     it.prop(
-      `G135: tasks without a key begin in the order of their calls under random events, ${what}`,
+      `G135: a pool begins tasks without a key in the order of their calls under random events (case: ${what})`,
       { ops: Ops },
       ({ ops }) => {
         const model = open(options)
@@ -691,7 +695,7 @@ describe("The machine of a pool keeps its rules under random events", () => {
     })
 
     it.prop(
-      `G165: every task of a pool ends even if no worker ever completes one, ${what}`,
+      `G165: every task of a pool ends even if every worker dies before it completes a task (case: ${what})`,
       { ops: Ops },
       ({ ops }) => {
         const model = open(options)
@@ -711,7 +715,7 @@ describe("The machine of a pool keeps its rules under random events", () => {
     )
 
     it.prop(
-      `G141: a closed pool leaves neither task nor worker under random events, ${what}`,
+      `G141: a pool that closes after random events keeps no waiting task and no worker (case: ${what})`,
       { ops: Ops },
       ({ ops }) => {
         const model = open(options)

@@ -262,7 +262,7 @@ describe("Streams and dialogs run as tasks of a pool", () => {
         assert.deepStrictEqual([running, tasks.succeeded, tasks.failed], [0, 1, 1])
       }))))
 
-  it.effect("a dialog of a pool is interrupted at the deadline of its `open`", () =>
+  it.effect("a dialog that pool.open opens fails with TaskTimeout, and leaves its worker, after the time of the option `within`", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const late = yield* begin(Effect.flip(pool.open(twice(), () => Effect.never, { within: 200 })))

@@ -36,7 +36,7 @@ describe("A pool remembers keys for which no task waits or runs", () => {
     assert.strictEqual(placeOf(waiting, "k1"), "any")
   })
 
-  it("keys of a pool without a task count once, however often they are used", () => {
+  it("a pool remembers a key without a task once, however many tasks with the key have ended", () => {
     const waiting = Waiting.make()
     const at = holder()
     for (let i = 0; i < 5; i++) use(waiting, "k", at)

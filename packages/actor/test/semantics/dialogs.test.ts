@@ -113,7 +113,7 @@ describe("A dialog ends after its body has ended", () => {
       assert.match(closed.message, /^bob@\d+ has ended the dialog greet: it reads no more$/)
     })))
 
-  it.effect("a dialog passes through its states one after the other", () =>
+  it.effect("dialog.state shows a cancel first as called, and as acknowledged after the callee's finalizers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(
@@ -184,7 +184,7 @@ describe("One portal carries several dialogs", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46: a cancel of a dialog by another fiber wakes the waiting body, and the error of Portal.open names the caller's actor as its author", () =>
+  it.effect("G46: when another fiber cancels a dialog, the waiting body ends, and Portal.open fails with a cancel whose author is the caller's actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -204,7 +204,7 @@ describe("One portal carries several dialogs", () => {
       assert.deepStrictEqual([result.by.name, result.reason], ["root", "from outside"])
     })))
 
-  it.effect("a cancel of a whole actor by another fiber fails its dialog in the name of the root", () =>
+  it.effect("a dialog fails with a cancel whose author is the root when another fiber of the root cancels the whole actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(bob.open(stay({}), () => Effect.never)))
@@ -215,7 +215,7 @@ describe("One portal carries several dialogs", () => {
       assert.strictEqual(error.by.name, "root")
     })))
 
-  it.effect("G47: a dialog that Portal.openScoped opens lives as long as its Scope, and a far failure fails its next use but interrupts no fiber", () =>
+  it.effect("G47: a dialog from Portal.openScoped lives as long as its Scope, and a failure of the callee fails its next use but interrupts no fiber", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* Effect.scoped(Effect.gen(function*() {
@@ -275,7 +275,7 @@ describe("Deadlines of dialogs", () => {
       assert.strictEqual(yield* bob.open(introspect({ hops: 2 }), (dialog) => dialog.result), -1)
     })))
 
-  it.effect("a deadline that passes cancels the dialogs of all three actors, the innermost first, and fails as Effect.timeout does", () =>
+  it.effect("a deadline over a dialog that opens further dialogs cancels all of them, the innermost first, and fails with TimeoutError", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const late = yield* Effect.flip(
         Actor.timeout("150 millis")(

@@ -55,7 +55,7 @@ describe("A slow reader of a dialog slows its writer down", () => {
         }))
     })))
 
-  it.effect("every message arrives with a window of one item in both directions", () =>
+  it.effect("every message of a dialog arrives in both directions even if the window is set to one item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         slow({ every: 0, window: 1, overflow: "wait" }),
@@ -111,7 +111,7 @@ describe("A slow reader of a dialog slows its writer down", () => {
 })
 
 describe("The policy `overflow: error`", () => {
-  it.effect("G34: a slow opener with the policy `error` of overflow fails with StreamOverrun in its own name, and the callee is cancelled", () =>
+  it.effect("G34: a slow opener with `overflow: error` fails with a StreamOverrun that names the opener's actor, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let interrupted = false
@@ -189,7 +189,7 @@ describe("The policies drop-oldest and drop-newest drop items for a slow reader"
       assert.deepStrictEqual(journal, ["0 sent"])
     })))
 
-  it.effect("G17: a cancel completes under an endless flood of items, is the result of the dialog, and drops unread items", () =>
+  it.effect("G17: a caller's cancel ends a callee that sends items without end, makes `result` fail with ContextCancelled, and drops unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const overflow of ["wait", "drop-oldest", "drop-newest"] as const) {
         yield* Journal.fresh

@@ -20,7 +20,7 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-describe("A dialog checks its payloads against the contract", () => {
+describe("A payload that breaks the contract of a dialog fails with PayloadInvalid, and a valid payload arrives unchanged", () => {
   it.effect("G36: values of Effect's types and of own types arrive unchanged as first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({

@@ -104,7 +104,7 @@ const killable = () => {
 }
 
 describe("Peers of one tree", () => {
-  it.effect("G65: an actor is listed when it is ready, and is removed with all actors below it when it is killed, in order", () => {
+  it.effect("G65: the registry lists an actor when the actor is ready, and removes the actor and all below it when it is killed", () => {
     const { kill, layer } = killable()
     gate = Deferred.makeUnsafe()
     const heard: Array<string> = []
@@ -204,7 +204,7 @@ describe("Peers of one tree", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G68: a dialler without the secret is refused, and runs no handler", () => {
+  it.effect("G68: an actor refuses a dialler that does not know the secret of the tree, and runs no handler for the dialler", () => {
     ran.length = 0
     const secrets = { acceptor: "of the tree", dialler: "of the tree" }
     let dialled = false

@@ -81,7 +81,7 @@ describe("A receiver decides about each payload that does not match", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 2 })
     })))
 
-  it.effect("G129: a payload that does not match is dropped and counted, however the stream is read", () =>
+  it.effect("G129: a receiver that decides `drop` drops and counts each item that does not match the schema, however the stream is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const read of [each, piped, subscribed, now]) {
         const { items, refusals } = yield* uttered(bob, read)
@@ -89,7 +89,7 @@ describe("A receiver decides about each payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload is replaced by one fixed item, or by the item that a handler makes from the payload", () =>
+  it.effect("G129: a receiver that decides `repair` replaces an invalid item by a fixed item, or by an item made from the sent payload", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const tenfold = PayloadReceiver.make(({ count, error, sent }) => {
         assert.deepStrictEqual([count, error.side, error.part], [1, "callee", "item"])
@@ -103,7 +103,7 @@ describe("A receiver decides about each payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: an invalid payload cancels the dialog with a reason, in the name of the reader, which fails with the cancel", () =>
+  it.effect("G129: a receiver that decides `cancel` for an invalid item cancels the dialog with its reason, and the reader's actor is the author", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const cancel = PayloadReceiver.cancel("no threes")
@@ -128,7 +128,7 @@ describe("A receiver decides about each payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G129: an invalid payload at the callee cancels the callee if its receiver says so, and the caller gets the reason of the cancel", () =>
+  it.effect("G129: the callee's receiver that decides `cancel` for an invalid item cancels the dialog, and the caller gets the reason", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(
@@ -297,7 +297,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 4, 5, 7], 2])
     })))
 
-  it.effect("G131: a receiver that dies fails its reader once with the defect, and the items around it arrive", () =>
+  it.effect("G131: a receiver that dies for an item fails the reader's receive once with the defect, and all other items arrive", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const broken = PayloadReceiver.make(() => Effect.die(new Error("out of paper")))
       const thrown = PayloadReceiver.make(() => {
@@ -338,7 +338,7 @@ describe("A receiver of payloads", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[1, 2, 31, 4], 2, 1])
     })))
 
-  it.effect("G131: a cancel by a receiver survives the interruption of its reader, which waits for the far finalizers", () =>
+  it.effect("G131: a receiver's cancel continues when its reader is interrupted, and the interruption waits for the callee's finalizers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(picky({ count: 3, size: 3, cleanup: 100 }), ({ stream }) =>
@@ -366,7 +366,7 @@ describe("A receiver of payloads", () => {
 })
 
 describe("the decisions of receivers", () => {
-  it.effect("G132: decisions of receivers are reported in events that grow rarer, with counts and without texts", () =>
+  it.effect("G132: decisions of a receiver are reported in events with the count and no payload, each time the count has doubled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const events = yield* collectEvents
       yield* uttered(bob, piped, { count: 30 })
@@ -431,7 +431,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual(items, ["local", 7])
     })))
 
-  it.effect("G133: answers without credit wait beside the reader and arrive in order, and too many waiting answers fail the reader", () =>
+  it.effect("G133: a receiver's answers that find no credit wait and arrive in order, and too many waiting answers fail the reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(String(Option.getOrThrow(sent))))

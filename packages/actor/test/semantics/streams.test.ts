@@ -135,7 +135,7 @@ describe("A dialog carries a stream of messages in each direction", () => {
       }
     })))
 
-  it.effect("an opener that ends its half of a dialog and returns at once still reaches the callee, which gets only the end", () =>
+  it.effect("a callee that returns at once ends the dialog for the opener, which reads no item and gets the result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         flash(),
@@ -245,7 +245,7 @@ describe("One stream may have several readers", () => {
       assert.isAbove(counts[0]!, 10)
     })))
 
-  it.effect("G50: a slow reader slows its stream, lags once, or loses items silently, according to its policy, and holds up no other reader", () =>
+  it.effect("G50: a slow reader with the policy `lag` fails once and one with the policy `drop` loses items, and neither holds up other readers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -297,7 +297,7 @@ describe("One stream may have several readers", () => {
       assert.deepStrictEqual(seen, [numbers(1, 50), numbers(1, 50)])
     })))
 
-  it.effect("a reader that stops reading and leaves frees the other readers, even in the middle of a message", () =>
+  it.effect("a reader that has stopped reading holds up the other readers of a stream only until its Scope closes", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 200 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -445,7 +445,7 @@ describe("One stream may have several readers", () => {
       assert.deepStrictEqual(seen, [[], [1]])
     })))
 
-  it.effect("G50: a stream that is read while other readers subscribe misses no item that these readers get", () =>
+  it.effect("G50: a running reader of `toStream` also gets every item that arrives while other readers are subscribed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen: Array<number> = []
       yield* bob.open(echo(), ({ stream }) =>
@@ -481,7 +481,7 @@ describe("One stream may have several readers", () => {
       assert.deepStrictEqual(seen, [[1, 2, undefined], [1, 2]])
     })))
 
-  it.effect("G50: every reader of a narrowed stream gets the matching items, and one failure for each other item", () =>
+  it.effect("G50: every reader of a stream from `narrow` gets the items that match the narrower schema, and PayloadInvalid for each other item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notThree = Schema.Int.check(Schema.makeFilter((n: number) => n !== 3))
       const read = (pull: Effect.Effect<unknown, unknown>) =>

@@ -33,8 +33,8 @@ const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.
   cancelAcknowledged
 })
 
-describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
-  it.effect("G15, 26.1 row 1: a cancel by the opener is absorbed, and is visible in result, outcome and state", () =>
+describe("A dialog that its opener cancels ends without an error of Portal.open unless the body fails", () => {
+  it.effect("G15, 26.1 row 1 of docs/semantics.md: a dialog that its body cancels fails Portal.open with no error, and `result`, `outcome` and `state` show the cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const value = yield* bob.open(
@@ -62,7 +62,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G16, 26.1 row 1: of two cancels, one after the other or from two fibers at the same time, the first reason counts", () =>
+  it.effect("G16, 26.1 row 1 of docs/semantics.md: of two cancels, one after the other or from two fibers at the same time, the first reason counts", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -77,7 +77,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.deepStrictEqual(journal.slice(1), ["0 stay cancelled by root: first", "100 stay finalized"])
     })))
 
-  it.effect("26.1 row 1: a cancel before, during or after the use of a dialog's stream has the same result", () =>
+  it.effect("26.1 row 1 of docs/semantics.md: a cancel before, during or after the use of a dialog's stream has the same result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       for (const when of ["before", "while", "after"]) {
@@ -100,7 +100,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("26.1 row 1: a cancel by a fiber of the body fails the body's `receive`, and a body that catches the cancel continues", () =>
+  it.effect("26.1 row 1 of docs/semantics.md: a fiber of the body that cancels the dialog fails the body's `receive`, and a body that catches the error continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -124,7 +124,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.strictEqual(cancelled(error).by.name, "root")
     })))
 
-  it.effect("G12, 26.1 row 1: a callee that never ends delays the author of its cancel no longer than the bound of a cancel", () =>
+  it.effect("G12, 26.1 row 1 of docs/semantics.md: a callee that never ends delays the author of its cancel no longer than the bound of a cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(
@@ -144,7 +144,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.strictEqual((yield* bob.statistics).channel.stuck, 2)
     })))
 
-  it.effect("G18, 26.1 row 2: a cancel after the callee has returned changes nothing", () =>
+  it.effect("G18, 26.1 row 2 of docs/semantics.md: a cancel after the callee has returned changes nothing", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -160,7 +160,7 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("26.1 row 2: a cancel that crosses the Return is answered by the Return, and the dialog keeps its result", () =>
+  it.effect("26.1 row 2 of docs/semantics.md: a cancel that crosses the Return is answered by the Return, and the dialog keeps its result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -178,8 +178,8 @@ describe("The opener of a dialog cancels the dialog (table 26.1)", () => {
     })))
 })
 
-describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
-  it.effect("G15, 26.1 row 3: a cancel of the callee's whole actor by the opener's actor fails the dialog with this actor as the author", () =>
+describe("A cancel of a whole actor fails the dialogs with the actor, and the error names the author of the cancel", () => {
+  it.effect("G15, 26.1 row 3 of docs/semantics.md: a dialog fails with a cancel whose author is the opener's actor when this actor cancels the callee's whole actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let seen: Dialog.DialogState | undefined
@@ -198,7 +198,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       assert.deepStrictEqual(seen, state(false, false, "cancelled"))
     })))
 
-  it.effect("26.1 row 4: a cancel of a dialog is absorbed even if its actor is cancelled afterwards", () =>
+  it.effect("26.1 row 4 of docs/semantics.md: Portal.open returns the body's value if the body cancels the dialog, and then cancels the callee's whole actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -210,7 +210,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
 
   const graph = Watcher.layer.pipe(Layer.provideMerge(Sleeper.layer))
 
-  it.effect("26.1 row 5: a third actor's cancel of the callee's actor fails the opener, which sees the author", () =>
+  it.effect("26.1 row 5 of docs/semantics.md: a third actor's cancel of the callee's actor fails the opener with an error that names the third actor", () =>
     inMemory(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -222,7 +222,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: a third actor's cancel that comes before the opener's cancel fails the dialog, and the opener's cancel stays unacknowledged", () =>
+  it.effect("26.1 row 5 of docs/semantics.md: a third actor's cancel that comes before the opener's cancel fails the dialog, and the opener's cancel stays unacknowledged", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -238,7 +238,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("G59, 26.1 row 1: an actor's cancel of its dialog with its sibling is absorbed, although the dialog is relayed", () =>
+  it.effect("G59, 26.1 row 1 of docs/semantics.md: an actor that cancels its own dialog with a sibling fails with no error, also if the dialog passes through the parent", () =>
     inMemory(
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -247,7 +247,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
-  it.effect("26.1 row 5: an actor with a portal from its parent cancels its sibling through a call", () =>
+  it.effect("26.1 row 5 of docs/semantics.md: an actor with a portal from its parent cancels its sibling through a call", () =>
     drained(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -259,7 +259,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [dismiss] }))))
 
-  it.effect("G15, 26.1 row 6: a callee that cancels itself, before or after its first value, fails the opener with itself as the author", () =>
+  it.effect("G15, 26.1 row 6 of docs/semantics.md: a callee that cancels itself, before or after its first value, fails Portal.open with a cancel whose author is the callee", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const when of ["before", "after"] as const) {
         const journal = yield* Journal.fresh
@@ -277,7 +277,7 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
       }
     })))
 
-  it.effect("26.1 row 7: the end of the callee's actor, without a cancel, fails the dialog with ActorLost", () => {
+  it.effect("26.1 row 7 of docs/semantics.md: the end of the callee's actor, without a cancel, fails the dialog with ActorLost", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -297,8 +297,8 @@ describe("A cancel ends a whole actor and its dialogs (table 26.1)", () => {
   })
 })
 
-describe("A dialog fails at its caller or its callee (table 26.1)", () => {
-  it.effect("26.1 row 8: a callee that fails before its first value fails Portal.open, and the body never runs", () =>
+describe("Portal.open fails with the first failure of the caller's body or of the callee", () => {
+  it.effect("26.1 row 8 of docs/semantics.md: a callee that fails before its first value fails Portal.open, and the body never runs", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let body = 0
       const run = (how: "typed" | "defect") =>
@@ -311,7 +311,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       assert.strictEqual(body, 0)
     })))
 
-  it.effect("G42, 26.1 row 8: a callee that fails after its first value interrupts the body, and Portal.open and every use fail with its error", () =>
+  it.effect("G42, 26.1 row 8 of docs/semantics.md: a callee that fails after its first value interrupts the caller's body, and Portal.open and each use of the dialog fail with its error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const how of ["typed", "defect"] as const) {
         let dialog: any
@@ -329,7 +329,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       }
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee, and fails the opener with PayloadInvalid if it is not caught", () =>
+  it.effect("G35, 26.1 row 9 of docs/semantics.md: a first value that breaks the contract fails in the callee with PayloadInvalid, which fails Portal.open unless the callee catches it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(lie({ part: "started" }), () => Effect.void))
       assert(error._tag === "PayloadInvalid")
@@ -338,7 +338,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       assert.strictEqual(yield* bob.open(lie({ part: "started, caught" }), (dialog) => dialog.result), 1)
     })))
 
-  it.effect("26.1 row 9: an illegal message or result of the callee fails with a PayloadInvalid of the callee, after the legal messages", () =>
+  it.effect("26.1 row 9 of docs/semantics.md: a message or result of the callee that breaks the contract fails with PayloadInvalid, after the valid messages have arrived", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const item = yield* Effect.flip(bob.open(lie({ part: "output" }), () => Effect.never))
       assert(item._tag === "PayloadInvalid")
@@ -348,7 +348,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       assert.deepStrictEqual([success.side, success.part], ["callee", "success"])
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal message of the opener fails its send with a PayloadInvalid of the caller, and the dialog continues", () =>
+  it.effect("G35, 26.1 row 9 of docs/semantics.md: an opener's `send` of a message that breaks the contract fails with PayloadInvalid, and the dialog continues", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -363,7 +363,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("G41, 26.1 row 10: a failing body fails Portal.open with its own error, and the callee is cancelled", () =>
+  it.effect("G41, 26.1 row 10 of docs/semantics.md: a failing body fails Portal.open with its own error, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let dialog: any
@@ -388,7 +388,7 @@ describe("A dialog fails at its caller or its callee (table 26.1)", () => {
       assert.deepStrictEqual(defect, Exit.die("dead"))
     })))
 
-  it.effect("G11, 26.1 row 11: an interrupted or late opener cancels the callee and waits for it, and its Scope ends as always", () =>
+  it.effect("G11, 26.1 row 11 of docs/semantics.md: an interrupted or late opener cancels the callee and waits for it, and its Scope ends as always", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(bob.open(stay({ cleanup: 100, name: "one" }), () => Effect.never))
@@ -433,7 +433,7 @@ describe("Table 26.1, several dialogs", () => {
     return { sleeper: sleeper!, caller: caller!, other: other! }
   })
 
-  it.effect("26.1 row 1: a cancel of an outer dialog in the body of an inner dialog interrupts neither body", () =>
+  it.effect("26.1 row 1 of docs/semantics.md: a cancel of an outer dialog in the body of an inner dialog interrupts neither body", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         yield* Journal.fresh
@@ -453,7 +453,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 12: a failure while a cancellation is handled wins over the cancellation, and cancels the other dialogs of the Scope", () =>
+  it.effect("G22, 26.1 row 12 of docs/semantics.md: a failure while a cancellation is handled wins over the cancellation, and cancels the other dialogs of the Scope", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -486,7 +486,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels these dialogs too, and keeps its author", () =>
+  it.effect("G22, 26.1 row 13 of docs/semantics.md: a cancel that fails the innermost of nested dialogs cancels the dialogs around it too, and keeps its author", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -511,7 +511,7 @@ describe("Table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G14, 26.1 row 14: a callee that passes on a cancellation from another actor keeps the author of the cancellation", () =>
+  it.effect("G14, 26.1 row 14 of docs/semantics.md: a callee that passes on a cancellation from another actor keeps the author of the cancellation", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = cancelled(yield* Effect.flip(bob.open(betray({ after: 100, hops: 2 }), () => Effect.never)))
@@ -519,7 +519,7 @@ describe("Table 26.1, several dialogs", () => {
       assert.deepStrictEqual([error.by.name, error.actor.name, error.reason], ["hop-1", "victim", "not needed"])
     })))
 
-  it.effect("26.1 row 14: a cancellation keeps its author over a Service that is reached through the parent", () =>
+  it.effect("26.1 row 14 of docs/semantics.md: a cancel of a Service that an actor reaches through its parent keeps its author", () =>
     inMemory(
       Effect.gen(function*() {
         yield* Journal.fresh
@@ -536,7 +536,7 @@ describe("Table 26.1, several dialogs", () => {
       )
     ))
 
-  it.effect("G19, 26.1 row 15: a failed callee that cancels another dialog in its cleanup still fails with its own error", () =>
+  it.effect("G19, 26.1 row 15 of docs/semantics.md: a callee that fails, and cancels a dialog of its own in a finalizer, fails its caller with the first error", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const typed = yield* Effect.flip(bob.open(masks({ how: "typed" }), () => Effect.never))
@@ -550,7 +550,7 @@ describe("Table 26.1, several dialogs", () => {
       assert(illegal._tag === "PayloadInvalid", String(illegal))
     })))
 
-  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not hidden by the cancellation", () =>
+  it.effect("G19, 26.1 row 15 of docs/semantics.md: a failure whose cleanup is cancelled is not hidden by the cancellation", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: true }),
@@ -564,7 +564,7 @@ describe("Table 26.1, several dialogs", () => {
       assert.instanceOf(error, Refused)
     })))
 
-  it.effect("26.1 row 15: a cancelled dialog without another failure ends as cancelled", () =>
+  it.effect("26.1 row 15 of docs/semantics.md: a cancelled dialog without another failure ends as cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: false }),
@@ -578,8 +578,8 @@ describe("Table 26.1, several dialogs", () => {
     })))
 })
 
-describe("A lost connection fails its dialogs (table 26.1)", () => {
-  it.effect("G7, 26.1 rows 16 and 17: a lost peer fails the dialog with ActorLost, whether the peer was sending or not", () => {
+describe("A connection that is lost or closed fails its dialogs with ActorLost or ChannelClosed", () => {
+  it.effect("G7, 26.1 rows 16 and 17 of docs/semantics.md: a lost peer fails the dialog with ActorLost, whether the peer was sending or not", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -608,7 +608,7 @@ describe("A lost connection fails its dialogs (table 26.1)", () => {
     ).pipe(Effect.provide(theatre.layer))
   })
 
-  it.effect("G8, 26.1 row 16: a connection that this side closed fails its dialogs with a ChannelClosed whose side is local", () =>
+  it.effect("G8, 26.1 row 16 of docs/semantics.md: a dialog on a connection that the caller's actor has closed fails with ChannelClosed, whose `side` is `local`", () =>
     inMemory(Effect.gen(function*() {
       const bob = yield* Actor.nursery(Actor.start("bob", { expose }))
       const error = yield* Effect.flip(bob.open(stay({}), () => Effect.never))

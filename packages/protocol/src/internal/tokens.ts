@@ -233,10 +233,9 @@ export class Cursor {
   }
 
   text(): string | undefined {
-    const { b } = this
-    const token = b[this.at++]!
-    const size = token === text8 ? b[this.at++]! : token >= 0xa0 && token <= 0xa0 + shortTextBytes ? token - 0xa0 : -1
+    const size = this.textSize()
     if (size < 0) return undefined
+    const { b } = this
     const start = this.at
     this.at += size
     let text = ""
@@ -250,14 +249,16 @@ export class Cursor {
 
   /** Passes over a text without reading it; false for any other msgpack token. */
   skipText(): boolean {
-    const token = this.b[this.at++]!
-    const size = token === text8
-      ? this.b[this.at++]!
-      : token >= 0xa0 && token <= 0xa0 + shortTextBytes
-      ? token - 0xa0
-      : -1
+    const size = this.textSize()
     this.at += Math.max(0, size)
     return size >= 0
+  }
+
+  /** Reads the head of a text, and returns the number of its bytes; -1 for any other msgpack token. */
+  private textSize(): number {
+    const token = this.b[this.at++]!
+    if (token === text8) return this.b[this.at++]!
+    return token >= 0xa0 && token <= 0xa0 + shortTextBytes ? token - 0xa0 : -1
   }
 
   /**

@@ -16,8 +16,8 @@ const byHand = (what: "restart" | "stop" | "start") => (portal: Portal<never>): 
 
 /**
  * Replaces the actor of a supervised child, and the actors of all children that the supervisor would restart at this
- * child's death. The function waits until the child's new actor is ready. A restart by hand does not count as a death
- * of the child.
+ * child's death. `Supervisor.restart` waits until the child's new actor is ready. A restart by hand does not count as a
+ * death of the child.
  *
  * `Supervisor.restart` fails with `ActorUnreachable` if the supervisor gives up or ends before the child's new actor is
  * ready. If the start of the new actor fails, the failure counts as a death of the child, and the supervisor tries

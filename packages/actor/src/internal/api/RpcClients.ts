@@ -223,10 +223,7 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
     })
   )
 
-/**
- * Opens a dialog for an RpcClient at a worker of a pool, when the client's first request goes to this worker. The
- * dialog closes with the worker or the client.
- */
+/** Opens a dialog for an RpcClient at a worker of a pool, when the client's first request goes to this worker. */
 const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
   const turns = Semaphore.makeUnsafe(1)
   let known: number | undefined

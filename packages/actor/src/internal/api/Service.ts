@@ -2,8 +2,8 @@
  * A Service is a stateful actor: callers import its contract, and its implementation is built only in the actor.
  *
  * A Service is a Layer: its actor lives as long as the Layer, so actors compose as a graph of Layers, and stop in
- * reverse order. The Services that an implementation `uses` are requirements of its Layer. The handlers get a portal to
- * each of these Services.
+ * reverse order. The Layer of a Service requires each Service in the option `uses`, and the handlers of the Service get
+ * a portal to each used Service.
  *
  * @since 0.1.0
  */

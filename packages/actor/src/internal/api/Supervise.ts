@@ -402,8 +402,8 @@ const supervise = (
  */
 export interface RollOptions {
   /**
-   * The longest time for which a replaced actor may finish its open calls. After that time the replaced actor is
-   * stopped, which cancels its open calls.
+   * The longest time for which a replaced actor may finish its open calls, before the supervisor stops the actor and so
+   * cancels the calls.
    */
   readonly drain: Duration.Input
   /** The number of children that a rolling restart replaces at the same time. Default: 1. */

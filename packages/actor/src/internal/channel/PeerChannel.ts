@@ -115,8 +115,8 @@ export class PeerChannel {
   }
 
   /**
-   * Sets the function `tell`, which gets each word that belongs to no open dialog, such as `Start`, `Ready` or `Bye`.
-   * Words that arrived before the call of `route` reach `tell` first, in the order of their arrival.
+   * Sets the function `tell`, which gets each word that belongs to no open dialog, such as `Start`, `Ready` or `Bye`,
+   * including words that arrived earlier.
    */
   route(tell: (event: OwnerEvent) => void): void {
     this.tell = tell
@@ -211,8 +211,8 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.add(id, port)
     else {
       this.delivered = true
-      // A dialog that is opened on an ended connection fails in a later turn of the event loop. With a failure in the
-      // same turn, code that retries after each failure would starve the event loop.
+      // A dialog on an ended connection fails in a later turn of the event loop, so that immediate retries cannot
+      // starve the event loop.
       this.turn.rest(() => this.tellLost(port, this.unbegun(this.error ?? this.farewell())), this)
     }
     return id

@@ -25,8 +25,8 @@ const minSliceMillis = 10
  */
 const secondLooks = 2
 /**
- * The delay in milliseconds by which a check for signs of life may be late. The rest of a longer delay does not count
- * as silence of the peers, because this process was stopped.
+ * A check for signs of life counts at most this delay, in milliseconds, as silence of the peers. A longer delay means
+ * that this process itself was stopped.
  */
 const slackMillis = 50
 

@@ -50,8 +50,8 @@ export class Succession {
 
   /**
    * Calls `callback` once, when the successor of the retired connection can begin no more calls, or when the successor
-   * cannot be dialled. The parameter `rests` is true for a watcher that does not dial the successor itself, and waits
-   * until another call dials the successor.
+   * cannot be dialled. If the parameter `rests` of `watch` is true, `watch` does not dial the successor, and waits
+   * until a call dials the successor.
    */
   watch(callback: () => void, rests: boolean): () => void {
     let isOver = false

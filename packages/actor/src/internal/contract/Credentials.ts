@@ -31,8 +31,8 @@ export interface TreeCredentials {
 }
 
 /**
- * The Effect service with the name and the secret of the tree. The Layers of transports and spawners, and ambient
- * Layers, can use this service. The runtime provides the credentials, in the root and in every actor.
+ * The Effect service with the name and the secret of the tree, for the Layers of transports and spawners, and for
+ * ambient Layers. The runtime provides the credentials, in the root and in every actor.
  *
  * A Layer of the program never provides the credentials, so that two trees never share a secret by accident. The field
  * `run` names this run of the tree: each start of a root makes a new `run`, which all actors of the tree share.

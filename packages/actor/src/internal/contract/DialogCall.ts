@@ -31,9 +31,9 @@ import type { PayloadReceiver } from "./PayloadReceiver.ts"
 /**
  * The policy for one reader of `subscribe` that is too slow:
  *
- * - The policy `wait` slows every reader of the stream down to the speed of the slow reader
- * - The policy `lag` drops the oldest unread items of the slow reader, and tells the reader once about the loss
- * - The policy `drop` loses the oldest items of the slow reader without telling the reader
+ * - `"wait"`: every reader of the stream is slowed down to the speed of the slow reader
+ * - `"lag"`: the stream drops the oldest items that the slow reader has not read, and tells this reader once
+ * - `"drop"`: the stream drops the oldest items that the slow reader has not read, without telling this reader
  *
  * @category models
  * @since 0.1.0

@@ -10,8 +10,8 @@ import type { AnyEndpoint } from "./Endpoint.ts"
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
- * A type that demands a property which no value has. The name of the property is a sentence, which the compiler shows
- * in its error.
+ * A type that demands a property which no value has, so that the compiler's error shows the sentence `Says` as the name
+ * of this property.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
 

@@ -176,8 +176,8 @@ export class CalleeDialogHandle {
     return Effect.withFiber((fiber) => {
       const { env, machine } = this.options
       machine.interrupt({ by: env.self, reason, deadline: fiber.getRef(Timeouts).cancel })
-      // The runtime stores the fiber of a handler only when the handler first waits or yields. After this yield, the
-      // runtime can interrupt the handler's fiber.
+      // The runtime stores the fiber of a handler only when the handler first waits or yields, and can interrupt only a
+      // stored fiber.
       return Effect.yieldNow
     })
   }

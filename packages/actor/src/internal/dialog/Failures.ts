@@ -214,8 +214,8 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // The error type of an interrupted call does not include failures of finalizers. A failure of the callee's
-        // finalizers is nevertheless added to the interruption, as Effect adds failures of local finalizers.
+        // A failure of the callee's finalizers becomes part of the interrupted call's `Cause`, as in Effect, although
+        // the call's error type does not include the failure.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }

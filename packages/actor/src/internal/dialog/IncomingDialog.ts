@@ -335,8 +335,8 @@ export class IncomingDialog implements CalleePort {
   private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
     const { endpoint } = this.handler
     const ending = this.env.cancellation() !== undefined
-    // The last word of a cancelled stream says that the stream was cancelled, and carries the failures of its
-    // finalizers. The caller can then tell these failures from failures before the cancel.
+    // The last word of a cancelled stream says that the stream was cancelled, so that the caller can tell failures of
+    // its finalizers from earlier failures.
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }

@@ -37,7 +37,8 @@ const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.span !== undefined && isPrograms(cache.tracer) && cache.tracerEnabled
 
 /**
- * The function `areRead` keeps its last context and answer here, because most handlers of an actor share one context.
+ * The last context for which `areRead` computed its answer. Most handlers of an actor share one context, so the next
+ * call of `areRead` rarely computes again.
  */
 let asked: Context.Context<never> | undefined
 let answer = false

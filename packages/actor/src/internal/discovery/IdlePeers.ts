@@ -73,8 +73,8 @@ export class IdlePeers {
   }
 
   /**
-   * True if an idle connection may be closed. The side that dialled the connection keeps the connection open if no
-   * address of the peer is found.
+   * True if this actor may close the given idle connection. An actor that dialled the connection keeps the connection
+   * open if no address of the peer is found.
    */
   private canRest({ parting: { succession } }: PeerChannel): Effect.Effect<boolean> {
     const { connect, idle } = this.timeouts

@@ -373,8 +373,7 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // If a dial finds no listener, the parent of the dialled actor is asked again for the actor's address. A living
-      // actor listens again when its parent asks for the actor's address.
+      // If a dial finds no listener, the parent of the dialled actor is asked again for the actor's address.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)

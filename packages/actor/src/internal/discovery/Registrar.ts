@@ -58,7 +58,10 @@ interface Held {
   readonly order: number
 }
 
-/** A linked list of the uuids of ready actors, the latest first. A walk over the list skips actors that are gone. */
+/**
+ * A linked list of the uuids of ready actors, and of actors that have gone since they were added; the latest actor is
+ * first.
+ */
 interface Link {
   readonly uuid: string
   readonly order: number
@@ -66,8 +69,8 @@ interface Link {
 }
 
 /**
- * A part of the registry's list of ready actors, with at most 512 actors. The removal of an actor rebuilds at most one
- * part of the list.
+ * A part of the registry's list of ready actors, with at most 512 actors, because the removal of an actor may rebuild
+ * its part.
  */
 interface Block {
   readonly since: number
@@ -224,8 +227,8 @@ const relinked = (state: State, head: Link | undefined, behind: Link | undefined
 }
 
 /**
- * Removes one actor from a part of the list of ready actors. A part in which most actors are gone is rebuilt without
- * them.
+ * Removes one actor from a block of the list of ready actors, and rebuilds the block if more than half of its actors
+ * are gone.
  */
 const reduced = (state: State, block: Block): Block | undefined => {
   const { head, older } = block
@@ -426,8 +429,8 @@ export function* walk(state: State, name: string | undefined, tiers: number | un
 }
 
 /**
- * Returns at most `most` registry entries of ready actors, the nearest and latest first; only entries of this tree if
- * `own` is true.
+ * Returns at most `most` registry entries of ready actors, in the order of the function `walk`. If `own` is true, the
+ * function `entries` returns only actors of this tree.
  */
 export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []

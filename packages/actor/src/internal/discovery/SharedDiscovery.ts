@@ -88,8 +88,8 @@ class Publisher {
   private written: Array<number> = []
   private head: Token | undefined
   /**
-   * The time at which the engine first refused a value of this tree, because another lease holds the key; `Infinity`
-   * after the warning.
+   * The time since which the engine refuses this tree's values, because another lease holds their keys; `Infinity` once
+   * a warning about the refusal was logged.
    */
   private takenSince: number | undefined
   private readonly dirty = Latch.makeUnsafe(true)
@@ -112,8 +112,8 @@ class Publisher {
   }
 
   /**
-   * True if this tree has to be published at the engine. For the trees of its own host, a tree is published only if it
-   * has actors to show.
+   * True if this tree has to be published at the engine. A tree without published actors is published only for readers
+   * on all hosts.
    */
   private get isNeeded(): boolean {
     return this.reach === "everyone" || this.state.pages.length > 0
@@ -155,8 +155,8 @@ class Publisher {
   })
 
   /**
-   * Logs a warning if the engine refuses this tree's values for longer than a lease lasts. An old lease of this tree
-   * would have expired by then, so two Discovery Layers of this program use one engine.
+   * Logs a warning if the engine refuses this tree's values for longer than a lease lasts, because two Discovery Layers
+   * of this program use the same engine.
    */
   private readonly taken: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const now = yield* Clock.currentTimeMillis

@@ -8,8 +8,8 @@
  *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
  *   pages/everyone/<root>/<n>    a page: its revision and its entries
  *
- * A tree writes changed pages of entries to the engine first, and then its head, which lists the revisions of all
- * pages. A reader of the head then finds every page in the listed revision or a newer one.
+ * A tree writes its changed pages to the engine before its head, so that the head never lists a page that is not yet
+ * written.
  *
  * @since 0.2.0
  */

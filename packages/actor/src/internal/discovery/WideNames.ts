@@ -21,7 +21,7 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { logWarning } from "../settings/Log.ts"
 
 interface Name {
-  /** The uuids of the actors that share the unique name because they play one role, each with its path in the tree. */
+  /** The uuid and tree path of the actor with the unique name, and of any actor that may take over its role. */
   readonly players: Map<string, ReadonlyArray<string>>
   readonly value: string
   /** The engine's number for its grant of the name; `undefined` while the tree does not hold the name. */
@@ -94,7 +94,7 @@ export class WideNames {
     }))
   }
 
-  /** Asks the engine for a unique name. If the tree's lease has expired, the tree gets a new lease and asks again. */
+  /** Asks the engine for a unique name, and asks again with a new lease if the tree's lease has expired. */
   private ask(
     key: string,
     value: string,

@@ -159,8 +159,8 @@ export const formatLost = (how: Lost): string => {
  * uncaught error.
  *
  * The field `doing` lists the calls that the lost actor served when it died. The field `hint` says why the actor died,
- * and what the user can do next; null when the reason is not known. The fields `doing` and `hint` have values in the
- * parent of the lost actor, and are empty in all other actors.
+ * and what the user can do next; null when the reason is not known. Only the parent of the lost actor gets an
+ * `ActorLost` with the fields `doing` and `hint` filled in.
  *
  * @example
  * ```ts

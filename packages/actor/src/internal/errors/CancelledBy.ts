@@ -1,8 +1,8 @@
 /**
  * The author and the reason of a cancel, as an annotation on the interruption of a fiber.
  *
- * Effect's own interruptors are fiber numbers, which mean nothing in another process. A cancel by another actor
- * annotates the interruption of the call's fiber. The finalizers of this fiber read the annotation from their `Exit`.
+ * Effect's own interruptors are fiber numbers, which mean nothing in another process. When another actor cancels a
+ * call, the finalizers of the call's fiber read that actor and the reason from their `Exit`.
  *
  * @since 0.1.0
  */

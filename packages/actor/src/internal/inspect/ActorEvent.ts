@@ -28,10 +28,7 @@ export type ActorEvent =
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
-  /**
-   * A background fiber of the actor, or of one of its children, has failed. A Layer, or the code of `build` or `main`,
-   * had forked the fiber into its actor's Scope.
-   */
+  /** A fiber in the Scope of the actor, or of one of its children, has failed in the background. */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   /**

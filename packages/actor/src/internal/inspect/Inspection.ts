@@ -167,9 +167,7 @@ export interface FiberInspection {
   readonly within: DialogPlace | null
   /** The ids of the fibers that this fiber has forked. */
   readonly children: ReadonlyArray<number>
-  /**
-   * True if the fiber's Scope holds a resource. Fibers that this inspection does not list may work for the resource.
-   */
+  /** True if the fiber's Scope holds a resource, for which fibers outside of the inspection may work. */
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection

@@ -7,8 +7,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 /**
  * The numbers of payloads of streams that did not match their schema, one number for each decision. If the items of a
- * chunk cannot be decoded one by one, all items of the chunk count as refused. The number `failed` counts each reader
- * that failed.
+ * chunk cannot be decoded one by one, all items of the chunk count as refused.
  *
  * @category models
  * @since 0.1.0

@@ -48,8 +48,8 @@ export const save = ({ held, last, leases }: Keys, now: number, isApart = false)
   )
 
 /**
- * Returns one key and its holder as text, for an engine that saves each key separately. The result is `undefined` for a
- * key that no lease holds.
+ * Returns one key and its holder as text, for an engine that saves each key separately; `undefined` for a key without a
+ * lease.
  */
 export const saveKey = (keys: Keys, key: string): string | undefined => {
   const held = get(keys, key)
@@ -57,10 +57,9 @@ export const saveKey = (keys: Keys, key: string): string | undefined => {
 }
 
 /**
- * Restores an engine from its saved text, and from the texts `apart` of the keys that the engine saved separately. The
- * field `changed` of the result lists those separately saved keys that no lease holds any more. If the engine's clock
- * has begun again since the data were saved, only the tokens are kept. The function `restore` throws for a text that
- * holds neither an engine's data nor a key.
+ * Restores an engine from its saved text, and from the texts `apart` of the keys that the engine saved separately. If
+ * the engine's clock has begun again since the data were saved, only the tokens are kept. The function `restore` throws
+ * for a text that holds neither an engine's data nor a key.
  */
 export const restore = (text: string | undefined, now: number, apart: Iterable<string> = []): Keys => {
   const alone = Array.from(apart, (one) => JSON.parse(one) as Held)

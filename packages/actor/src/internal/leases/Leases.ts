@@ -128,8 +128,8 @@ class Keeper {
   )
 
   /**
-   * Wakes the machine of the lease, with the current time as input, at each time for which the machine has asked. When
-   * the machine decides on a renewal, the function `run` renews the lease at the engine.
+   * Wakes the machine of the lease at each time for which the machine has asked, and renews the lease at the engine
+   * when the machine says so.
    */
   readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
     Effect.forever(Effect.suspend(() => {

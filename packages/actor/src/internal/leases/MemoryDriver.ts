@@ -35,10 +35,9 @@ export interface DriverOptions {
    */
   readonly save?: ((state: string) => void) | undefined
   /**
-   * A callback that gets each changed key with its text to save, or with `undefined` for a key that has become free. If
-   * the callback `saveKey` is set, the text that the callback `save` gets holds no keys. Saving one changed key then
-   * costs the same for any number of keys. Without the callback `saveKey`, the callback `save` gets all keys of the
-   * engine each time.
+   * A callback that gets each changed key with its text to save, or with `undefined` for a key that has become free.
+   * With the callback `saveKey`, the text for the callback `save` holds no keys. Without the callback `saveKey`, the
+   * callback `save` gets all keys of the engine each time.
    */
   readonly saveKey?: ((key: string, held: string | undefined) => void) | undefined
   /**
@@ -50,7 +49,7 @@ export interface DriverOptions {
   readonly restoredKeys?: ReadonlyArray<string> | undefined
   /**
    * Returns the milliseconds of a clock that never goes back. A process that restores an engine's data must use the
-   * same clock as the process that saved the data. The default is the time of Effect's Clock.
+   * same clock as the process that saved the data. Default: the time of Effect's Clock.
    */
   readonly now?: (() => number) | undefined
 }
@@ -85,8 +84,8 @@ export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver
     for (const key of keys.changed) saveKey?.(key, undefined)
     const save = (next: Keys.Keys) => {
       const isFree = (key: string) => Keys.get(next, key) === undefined
-      // The keys that became free are saved before the engine's other data, and the held keys after these data. A crash
-      // between the saves can then lose a key, but never bring back a released key.
+      // The engine saves the keys that became free before the held keys, so that a crash in between never brings back a
+      // released key.
       for (const key of next.changed) if (isFree(key)) saveKey?.(key, undefined)
       options.save?.(Keys.save(next, now(), saveKey !== undefined))
       for (const key of next.changed) if (!isFree(key)) saveKey?.(key, Keys.saveKey(next, key))

@@ -16,10 +16,7 @@ import type { Leases } from "./Leases.ts"
  */
 export const part = { again: 0.25, afterFailure: 0.125 } as const
 
-/**
- * Makes a latch that opens when a key with the given prefix may have changed. If the stream of the engine's hints ends,
- * the stream is opened again after a quarter of the lease's duration.
- */
+/** Makes a latch that opens when the engine reports that a key with the given prefix may have changed. */
 export const hinted = (
   { driver, lease }: Pick<Leases["Service"], "driver" | "lease">,
   key: string

@@ -185,8 +185,8 @@ export class LocalActor {
    */
   control: Omit<Control, "beginEnd"> & { readonly beginEnd?: (() => void) | undefined } | undefined
   /**
-   * The addresses and connections through which this actor reaches other actors. The field `reach` is undefined for
-   * handlers that a test runs in the caller's process, without an actor of their own.
+   * The addresses and connections through which this actor reaches other actors; `undefined` when a test runs handlers
+   * in its own process.
    */
   reach: PeerNetwork | undefined
   private readonly life: Life
@@ -195,10 +195,7 @@ export class LocalActor {
   private readonly dispatchers = new Set<Dispatcher>()
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
-  /**
-   * A cache of the maps of handlers that connections serve. The key of an entry is the map of those handlers that only
-   * one kind of connection has, such as a connection to a peer.
-   */
+  /** A cache of the results of the function `served`. The argument `besides` of `served` is the key. */
   private shared = new WeakMap<BoundHandlers, BoundHandlers>()
   private readonly drainListeners = new Set<() => void>()
   /** The reason why this actor can never start actors; `undefined` when it can start actors. */
@@ -257,18 +254,12 @@ export class LocalActor {
     return this.serving.reduce((sum, { calls }) => sum + calls, 0)
   }
 
-  /**
-   * Ends this actor with the exit `Returned`. The getter `exit` is undefined in a root, because a root ends when its
-   * main program ends.
-   */
+  /** Ends this actor with the exit `Returned`; `undefined` in a root, which ends with its main program. */
   get exit(): Life["exit"] {
     return this.life.exit
   }
 
-  /**
-   * Ends this actor with the exit `Failed`. The getter `fail` is undefined in a root, because a root ends when its main
-   * program ends.
-   */
+  /** Ends this actor with the exit `Failed`; `undefined` in a root, which ends with its main program. */
   get fail(): Life["fail"] {
     return this.life.fail
   }
