@@ -254,10 +254,10 @@ export class Cursor {
     return size >= 0
   }
 
-  /** Reads the head of a text, and returns the number of its bytes; -1 for any other msgpack token. */
+  /** Reads the head of a text, and returns the number of its bytes; -1 for any other token, and for a cut-off head. */
   private textSize(): number {
     const token = this.b[this.at++]!
-    if (token === text8) return this.b[this.at++]!
+    if (token === text8) return this.b[this.at++] ?? -1
     return token >= 0xa0 && token <= 0xa0 + shortTextBytes ? token - 0xa0 : -1
   }
 
