@@ -254,14 +254,16 @@ const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   }
 }
 
+/** Makes the definition of an endpoint, whose calls are objects with the given prototype. */
 const implemented = (
   endpoint: AnyEndpoint,
   home: Home<any>,
   handler: (payload: any) => unknown,
-  build: (definition: Implemented<AnyEndpoint>, input: unknown) => unknown
+  prototype: object
 ): unknown => {
   const definition = Object.assign(
-    (input: unknown): unknown => build(definition as unknown as Implemented<AnyEndpoint>, input),
+    (input: unknown): unknown =>
+      Object.assign(Object.create(prototype), data(definition as unknown as Implemented<AnyEndpoint>, input)),
     { endpoint, module: home.module, layer: home.layer, handler }
   )
   return define(definition, { kind: "endpoint", module: home.module, name: endpoint.name })
@@ -308,12 +310,10 @@ export const fn = <
 <R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (payload: SchemaOf<P>["Type"]) => Effect.Effect<A["Type"], E["Type"], R>
 ): Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>> =>
-  implemented(
-    Endpoint.make("call", name, options),
-    options,
-    handler,
-    (definition, input) => Object.assign(Object.create(EffectCallProto), data(definition, input))
-  ) as Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
+  implemented(Endpoint.make("call", name, options), options, handler, EffectCallProto) as Fn<
+    CallEndpoint<Name, SchemaOf<P>, A, E>,
+    Local<R>
+  >
 
 /**
  * Defines a stream that an actor can produce: one payload as its input, many answers as its result. The producer of the
@@ -343,12 +343,10 @@ export const stream = <
 <R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (payload: SchemaOf<P>["Type"]) => Stream.Stream<A["Type"], E["Type"], R>
 ): StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>> =>
-  implemented(
-    Endpoint.make("stream", name, options),
-    options,
-    handler,
-    (definition, input) => Object.assign(Object.create(StreamCallProto), data(definition, input))
-  ) as StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
+  implemented(Endpoint.make("stream", name, options), options, handler, StreamCallProto) as StreamFn<
+    StreamEndpoint<Name, SchemaOf<P>, A, E>,
+    Local<R>
+  >
 
 const bare = (endpoint: AnyEndpoint): unknown =>
   Object.assign(
